@@ -120,10 +120,10 @@ class ClipTable:
     synthetic: SyntheticMark | None = None
 
     def __post_init__(self) -> None:
-        repeated = [clip for clip, n in Counter(c.id for c in self.clips).items() if n > 1]
-        if repeated:
+        repeated = {clip: n for clip, n in Counter(c.id for c in self.clips).items() if n > 1}
+        for clip, n in repeated.items():
             raise AnnotationError(
-                f"{self.dataset}: clip {repeated[0]} is annotated {Counter(c.id for c in self.clips)[repeated[0]]} times.",
+                f"{self.dataset}: clip {clip} is annotated {n} times.",
                 "Remove the duplicate row from the workbook.",
             )
 

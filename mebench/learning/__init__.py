@@ -1,0 +1,7 @@
+"""The shared torch trainer and the scikit-learn face of every network."""
+
+from mebench.learning.augmentation import NO_AUGMENTATION, Augmentation
+from mebench.learning.estimator import NetworkClassifier
+from mebench.learning.trainer import Group, History, Settings, train
+
+__all__ = ["NO_AUGMENTATION", "Augmentation", "Group", "History", "NetworkClassifier", "Settings", "train"]

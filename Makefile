@@ -1,0 +1,65 @@
+# make demo and make test are the door; everything runs in .venv and changes nothing outside this folder and MEBENCH_HOME.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TREE := build/tree
+STAMP := $(VENV)/.installed.stamp
+SOURCES := $(shell find mebench baselines lam protocols -name '*.py' -o -name '*.toml')
+
+.PHONY: help demo test test-slow check lint types imports gates guards bench readme clean
+
+help:
+	@echo 'make demo       synthetic corpora -> models -> leaderboard; needs no licence'
+	@echo 'make test       lint, types, import rules, tests'
+	@echo 'make test-slow  the tests that take longer'
+	@echo 'make guards     remove each guard in turn; a named test must turn red'
+	@echo 'make bench      speed, as ratios measured side by side'
+	@echo 'make readme     write the table of the demo into README.md'
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'setuptools>=77' wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/mebench demo
+
+test: check
+	$(BIN)/python -m pytest -q
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -q -m slow
+
+check: lint types imports gates
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+
+# The folder mapping blinds tools that read the source folders, so types and imports are checked on an installed tree.
+$(TREE)/.installed.stamp: $(STAMP) $(SOURCES)
+	rm -rf $(TREE) build/lib build/bdist.*
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --target $(TREE) .
+	touch $@
+
+types: $(TREE)/.installed.stamp
+	cd $(TREE) && MYPYPATH=. $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache -p mebench
+
+imports: $(TREE)/.installed.stamp
+	cd $(TREE) && PYTHONPATH=. $(CURDIR)/$(BIN)/lint-imports --config $(CURDIR)/.importlinter --no-cache
+
+gates: $(TREE)/.installed.stamp
+	$(BIN)/python tests/gates.py $(TREE)
+
+guards: $(STAMP)
+	$(BIN)/python tests/guards.py
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+readme: $(STAMP)
+	$(BIN)/python docs/readme_table.py --write
+
+clean:
+	rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,360 @@
+"""From a request on the command line to runs on disk: tables, task, inputs, then folds, in workers."""
+
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mebench import plugins, runs
+from mebench.api import aggregate_of
+from mebench.corpora import given_tables, parse_pairs, tables_for
+from mebench.errors import DataError, MebenchError, UsageError
+from mebench.evaluate import Inputs, blank_inputs, evaluate_fold
+from mebench.inputs import compute_inputs, parse_recipe
+from mebench.parallel import run_tasks
+from mebench.predictions import Prediction
+from mebench.progress import Progress, silent
+from mebench.protocol import Fold, Protocol, Suite, Task, load_protocol, resolve
+from mebench.runs import RunSpec, SeedRun
+
+NO_INPUT = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One `mebench run`, as typed."""
+
+    model: str
+    protocol: str
+    home: Path
+    seeds: int = 1
+    settings: Mapping[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
+    data: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    corrections: bool = True
+    shard: tuple[int, int] = (1, 1)
+    allow_partial: bool = False
+    fresh: bool = False
+    estimate: bool = False
+    device: str = "auto"
+    command: str = ""
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], command: str) -> "Request":
+        """The request in the options of the command line; raises UsageError for pairs or shards that do not parse."""
+        return cls(
+            model=options["model"],
+            protocol=options["protocol"],
+            home=options["home"],
+            seeds=options["seeds"],
+            settings=parse_pairs("--set", options["settings"]),
+            only=options["only"],
+            data=parse_pairs("--data", options["data"]),
+            annotations=parse_pairs("--annotation", options["annotation"]),
+            corrections=not options["no_corrections"],
+            shard=parse_shard(options["shard"]),
+            allow_partial=options["allow_partial"],
+            fresh=options["fresh"],
+            estimate=options["estimate"],
+            device=options["device"],
+            command=command,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MemberReport:
+    """What became of one protocol of a request."""
+
+    protocol: str
+    run: str
+    folder: Path
+    folds: int
+    done: int
+    failed: Mapping[str, str]
+    missing: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """One line per fact worth knowing."""
+        lines = [f"{self.protocol}  run {self.run}  {self.done} of {self.folds} folds done  {self.folder}"]
+        lines += [f"  fold {fold} failed: {what}" for fold, what in self.failed.items()]
+        lines += [f"  clip {clip} has no input: {why}" for clip, why in self.missing.items()]
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What became of a request: one report per protocol, and the protocols left out with the reason."""
+
+    members: tuple[MemberReport, ...]
+    left_out: Mapping[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether no fold failed and no clip went without a prediction."""
+        return not any(m.failed or m.missing for m in self.members)
+
+    def text(self) -> str:
+        """The report for a person."""
+        return "\n".join([*(m.text for m in self.members), *(f"{n} left out: {w}" for n, w in self.left_out.items())])
+
+    def record(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return {
+            "schema": "mebench.run-report/1",
+            "complete": self.complete,
+            "members": [
+                {
+                    "protocol": m.protocol,
+                    "run": m.run,
+                    "folder": str(m.folder),
+                    "folds": m.folds,
+                    "done": m.done,
+                    "failed": dict(m.failed),
+                    "missing": dict(m.missing),
+                    "notes": list(m.notes),
+                }
+                for m in self.members
+            ],
+            "left_out": dict(self.left_out),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FoldJob:
+    """All that a worker needs to run one fold."""
+
+    model: str
+    settings: Mapping[str, str]
+    device: str
+    task: Task
+    fold: Fold
+    inputs: Inputs
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoldResult:
+    """Predictions of a fold, or what the model raised; `seconds` and `peak_mib` are for estimates, never stored."""
+
+    rows: tuple[Prediction, ...] = ()
+    what: str = ""
+    trace: str = ""
+    seconds: float = 0.0
+    peak_mib: float = 0.0
+
+
+def run_request(request: Request, *, jobs: int = 1, progress: Progress = silent) -> RunReport:
+    """Runs every protocol of the request whose corpora are at hand, and reports.
+
+    Raises DataError where none is.
+    """
+    given = given_tables(request.data, request.annotations, corrections=request.corrections)
+    members, left_out = [], {}
+    for protocol in _members(request):
+        try:
+            tables = tables_for(protocol, request.home, given)
+        except DataError as fault:
+            left_out[protocol.name] = fault.what
+            first_fault = fault
+            continue
+        task = resolve(protocol, tables, allow_partial=request.allow_partial)
+        members.append(_run_member(request, task, jobs, progress))
+    if not members:
+        raise first_fault
+    return RunReport(tuple(members), left_out)
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """`I/N` with 1 <= I <= N; `1/1` for None."""
+    if text is None:
+        return (1, 1)
+    first, slash, last = text.partition("/")
+    if slash and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last):
+        return int(first), int(last)
+    raise UsageError(f"--shard {text!r} is not I/N with 1 <= I <= N.", "Write for instance --shard 1/4.")
+
+
+def build_model(name: str, settings: Mapping[str, str], device: str) -> Any:
+    """The model with its parameters; `device` is set where it has such a parameter, and is no part of a run's id."""
+    model = plugins.load_model(name).build(dict(settings))
+    if "device" in model.get_params(deep=False) and "device" not in settings:
+        model.set_params(device=device)
+    return model
+
+
+def recipe_of(model: Any) -> str:
+    """The recipe of the model's input; a model that names none is given no input."""
+    return str(model.inputs()) if hasattr(model, "inputs") else NO_INPUT
+
+
+def spec_of(request: Request, task: Task, model: Any, recipe: str, input_key: str) -> RunSpec:
+    """Everything that decides what this run predicts."""
+    source = plugins.load_model(request.model)
+    privilege = parse_recipe(recipe).privilege
+    parameters = {k: v for k, v in model.get_params(deep=False).items() if k not in ("random_state", "device")}
+    return RunSpec(
+        protocol=task.protocol.name,
+        protocol_digest=task.protocol.digest,
+        fingerprints=dict(task.fingerprints),
+        model=source.name,
+        model_version=int(getattr(model, "version", 1)),
+        model_digest=source.digest,
+        parameters={key: _plain(value) for key, value in parameters.items()},
+        recipe=recipe,
+        input_key=input_key,
+        selection=str(getattr(model, "selection", "undeclared")),
+        weights=dict(model.weights()) if hasattr(model, "weights") else {},
+        partial=task.partial,
+        facts={
+            "title": str(getattr(model, "title", type(model).__name__)),
+            "fidelity": getattr(model, "fidelity", None),
+            "source": str(getattr(model, "source", "")),
+            "privilege": privilege,
+        },
+    )
+
+
+def run_fold(job: FoldJob) -> FoldResult:
+    """The predictions of one fold; whatever the model raises becomes a record. Runs in a worker."""
+    started = time.perf_counter()
+    try:
+        model = build_model(job.model, job.settings, job.device)
+        rows = evaluate_fold(model, job.task, job.fold, job.inputs, job.seed)
+    except MebenchError as fault:
+        return FoldResult(what=fault.what, trace=traceback.format_exc())
+    except Exception as fault:  # the fold boundary: a stranger's model may raise anything
+        return FoldResult(what=f"{type(fault).__name__}: {fault}", trace=traceback.format_exc())
+    return FoldResult(rows, seconds=time.perf_counter() - started, peak_mib=_peak_mib())
+
+
+def _members(request: Request) -> Sequence[Protocol]:
+    loaded = load_protocol(request.protocol)
+    members = loaded.members if isinstance(loaded, Suite) else (loaded,)
+    chosen = [m for m in members if not request.only or set(m.datasets) <= set(request.only)]
+    if not chosen:
+        raise UsageError(
+            f"No protocol of {request.protocol} stands on {', '.join(request.only)} alone.",
+            f"Its corpora are {', '.join(sorted({d for m in members for d in m.datasets}))}.",
+        )
+    return chosen
+
+
+def _run_member(request: Request, task: Task, jobs: int, progress: Progress) -> MemberReport:
+    model = build_model(request.model, request.settings, request.device)
+    recipe = recipe_of(model)
+    inputs, input_key, missing = _inputs(request, task, recipe, jobs, progress)
+    spec = spec_of(request, task, model, recipe, input_key)
+    facts = _manifest_facts(task, missing, request.command)
+    notes: list[str] = []
+    failed: dict[str, str] = {}
+    done = 0
+    for seed in range(request.seeds):
+        seed_run = runs.open_seed(request.home, spec, seed, facts, fresh=request.fresh)
+        with runs.locked(seed_run, f"{request.shard[0]}/{request.shard[1]}"):
+            if request.estimate:
+                notes += _estimate(request, task, spec, seed_run, inputs, jobs)
+            else:
+                _run_folds(request, task, spec, seed_run, inputs, jobs, progress)
+        seed_run.finish()
+        done += sum(seed_run.done(fold.id) for fold in task.folds)
+        failed |= {f"{fold} (seed {seed})": what for fold, what in seed_run.failures().items()}
+        if request.estimate:
+            break
+    folder = runs.run_folder(request.home, spec)
+    folds = len(task.folds) * (1 if request.estimate else request.seeds)
+    return MemberReport(task.protocol.name, spec.id, folder, folds, done, failed, missing, tuple(notes))
+
+
+def _inputs(
+    request: Request, task: Task, recipe: str, jobs: int, progress: Progress
+) -> tuple[Inputs, str, Mapping[str, str]]:
+    """Inputs by clip, the digest of what they were made from, and the clips that have none with the reason."""
+    if recipe == NO_INPUT:
+        return blank_inputs(task), NO_INPUT, {}
+    made = compute_inputs(request.home, recipe, [item.clip for item in task.items], jobs=jobs, progress=progress)
+    return made, made.key, made.missing
+
+
+def _run_folds(
+    request: Request, task: Task, spec: RunSpec, seed_run: SeedRun, inputs: Inputs, jobs: int, progress: Progress
+) -> None:
+    pending = _pending(request, task, seed_run)
+    total, results = len(task.folds), _results(request, task, pending, seed_run.seed, inputs, jobs)
+    for ended, (fold, result) in enumerate(results, total - len(pending) + 1):
+        if result.what:
+            seed_run.save_failure(fold, result.what, result.trace)
+        else:
+            seed_run.save_fold(fold, result.rows)
+            runs.note_tried(request.home, spec)
+        progress(ended, total, f"{task.protocol.name} seed {seed_run.seed} fold {fold}")
+
+
+def _results(
+    request: Request, task: Task, pending: Sequence[Fold], seed: int, inputs: Inputs, jobs: int
+) -> Iterator[tuple[str, FoldResult]]:
+    work = {
+        fold.id: FoldJob(request.model, request.settings, request.device, task, fold, inputs, seed) for fold in pending
+    }
+    for outcome in run_tasks(run_fold, work, jobs=jobs):
+        lost = FoldResult(what=outcome.error.what) if outcome.error else FoldResult()
+        yield outcome.name, outcome.value or lost
+
+
+def _pending(request: Request, task: Task, seed_run: SeedRun) -> list[Fold]:
+    first, last = request.shard
+    return [f for i, f in enumerate(task.folds) if i % last == first - 1 and not seed_run.done(f.id)]
+
+
+def _estimate(
+    request: Request, task: Task, spec: RunSpec, seed_run: SeedRun, inputs: Inputs, jobs: int
+) -> tuple[str, ...]:
+    """How long the folds left will take, from one of them; that fold's predictions are kept."""
+    pending = _pending(request, task, seed_run)
+    if not pending:
+        return ("Every fold is done.",)
+    (fold, result), *_ = _results(request, task, pending[:1], seed_run.seed, inputs, 1)
+    if result.what:
+        seed_run.save_failure(fold, result.what, result.trace)
+        return ()
+    seed_run.save_fold(fold, result.rows)
+    runs.note_tried(request.home, spec)
+    left = len(pending) - 1 + len(task.folds) * (request.seeds - 1)
+    minutes = result.seconds * left / jobs / 60
+    first = f"One fold took {result.seconds:.1f} s and {result.peak_mib:.0f} MiB at its peak"
+    return (f"{first}; {left} folds are left: about {minutes:.1f} min with {jobs} jobs.",)
+
+
+def _manifest_facts(task: Task, missing: Mapping[str, str], command: str) -> dict[str, Any]:
+    return {
+        "task": task.protocol.task,
+        "protocol_version": task.protocol.version,
+        "aggregate": aggregate_of(task.protocol),
+        "classes": list(task.protocol.classes),
+        "annotations": dict(task.annotations),
+        "synthetic": task.synthetic,
+        "folds": [{"id": f.id, "train": len(f.train), "test": list(f.test)} for f in task.folds],
+        "truth": {item.id: item.label for item in task.items},
+        "subjects": {item.id: item.subject for item in task.items},
+        "missing": dict(missing),
+        "command": command,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as JSON holds it; an estimator inside another is written out by its own parameters."""
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return repr(value)
+
+
+def _peak_mib() -> float:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,238 @@
+"""Predictions from other people's files.
+
+Three forms, told apart by content: our own CSV; any table with named columns, mapped to ours; and the MEGC submission
+log, a heading `casme2 sub01` per subject followed by lines `clip truth prediction` with 0 negative, 1 positive,
+2 surprise (MEGC 2019 challenge document).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mebench.errors import PredictionError, UsageError
+from mebench.naming import Names
+from mebench.predictions import (
+    COLUMNS,
+    Prediction,
+    Predictions,
+    cells,
+    collect,
+    header,
+    join,
+    parse_csv,
+    parse_score,
+    parse_seed,
+    read_text,
+)
+from mebench.scoring import dataset_of
+
+MEGC_LABELS = {"0": "negative", "1": "positive", "2": "surprise"}
+Kind = Literal["predictions", "table", "MEGC log"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a file is scored against.
+
+    `counts` holds the protocol's expected clips, dataset -> class -> count (an empty mapping where it states none);
+    `expected` maps clip id to class where the annotations are at hand.
+    """
+
+    protocol: str
+    classes: tuple[str, ...]
+    counts: Mapping[str, Mapping[str, int]]
+    expected: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a file holds: predictions, the clips they are scored against, and on whose word the truth is.
+
+    Without annotations `expected` is the file's own truth, filled up to the protocol's counts with nameless clips, so
+    that what the file leaves out still counts as missed.
+    """
+
+    kind: Kind
+    predictions: Predictions
+    expected: Mapping[str, str]
+    truth: Literal["annotations", "file"]
+    notes: tuple[str, ...]
+
+
+_Row = tuple[int, Mapping[str, str]]
+"""A line's number and its values by our column names, as written; an empty value is none."""
+
+
+def read(
+    path: Path, target: Target, *, columns: Mapping[str, str] | None = None, labels: Mapping[str, str] | None = None
+) -> Reading:
+    """The predictions in a file, whatever its form, with what they are scored against and what to know of them.
+
+    `columns` maps our column names (`clip`, `predicted`, `truth`, `fold`, `seed`, `dataset`, `subject`,
+    `score_<class>`) to the file's; columns of the same name need no mapping. `labels` maps the file's labels to class
+    names. Raises PredictionError naming the line or clip where the file is at fault, UsageError where a mapping names
+    what does not exist.
+    """
+    columns, labels = columns or {}, labels or {}
+    _check_mappings(columns, labels, target)
+    kind, predictions = _parse(read_text(path), path.name, target, columns, labels)
+    if target.expected is not None:
+        expected, notes = target.expected, []
+    else:
+        expected = _stated_truth(predictions, target, path.name)
+        notes = ["truth as the file states it: no annotation was at hand to check it against"]
+        unsized = [dataset for dataset, per_class in target.counts.items() if not per_class]
+        notes += [f"coverage of {name} is unknown: the protocol states no count" for name in unsized]
+    join(predictions, expected)
+    missed = len(expected) - len({row.clip for row in predictions.rows if row.predicted is not None})
+    if missed:
+        notes.append(f"{missed} of {len(expected)} clips have no prediction and count as errors")
+    return Reading(kind, predictions, expected, "file" if target.expected is None else "annotations", tuple(notes))
+
+
+def _check_mappings(columns: Mapping[str, str], labels: Mapping[str, str], target: Target) -> None:
+    ours = _mappable(target)
+    wrong = [name for name in columns if name not in ours]
+    if wrong:
+        raise UsageError(f"There is no column {wrong[0]!r} to map to.", f"Columns: {', '.join(ours)}.")
+    undeclared = [name for name in labels.values() if name not in target.classes]
+    if undeclared:
+        raise UsageError(
+            f"{undeclared[0]!r} is no class of {target.protocol}.", f"Classes: {', '.join(target.classes)}."
+        )
+
+
+def _mappable(target: Target) -> list[str]:
+    return [*header(target.classes), "dataset", "subject"]
+
+
+def _parse(
+    text: str, source: str, target: Target, columns: Mapping[str, str], labels: Mapping[str, str]
+) -> tuple[Kind, Predictions]:
+    first = next((line.strip() for line in text.split("\n") if line.strip()), "")
+    names = Names(target.counts, target.expected)
+    if not columns and not labels and first.split(",")[: len(COLUMNS)] == list(COLUMNS):
+        predictions = parse_csv(text, target.classes, protocol=target.protocol, source=source)
+        _check_datasets(predictions, target)
+        return "predictions", predictions
+    kind: Kind = "table"
+    if not columns and _is_heading(first.split(), names):
+        kind, rows = "MEGC log", _log_rows(text, source, names)
+        labels = {number: name for number, name in MEGC_LABELS.items() if name in target.classes} | dict(labels)
+    else:
+        rows = _table_rows(text, source, target, columns)
+    read_labels = {name.casefold(): name for name in target.classes} | dict(labels)
+    resolved = (
+        (line, _resolve(values, names, read_labels, target.classes, f"{source} line {line}")) for line, values in rows
+    )
+    return kind, collect(resolved, target.classes, protocol=target.protocol, source=source)
+
+
+def _check_datasets(predictions: Predictions, target: Target) -> None:
+    for row in predictions.rows:
+        if dataset_of(row.clip) not in target.counts:
+            raise PredictionError(
+                f"Clip {row.clip} is in no dataset of {predictions.protocol}.", "Remove it, or name another protocol."
+            )
+
+
+def _is_heading(words: Sequence[str], names: Names) -> bool:
+    return len(words) == 2 and names.dataset(words[0]) is not None
+
+
+def _log_rows(text: str, source: str, names: Names) -> Iterator[_Row]:
+    """The lines of a MEGC submission log."""
+    heading: dict[str, str] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        words = line.split()
+        if _is_heading(words, names):
+            heading = {"dataset": words[0], "subject": words[1]}
+        elif len(words) == 3:
+            yield number, heading | dict(zip(("clip", "truth", "predicted"), words, strict=True))
+        elif words:
+            raise PredictionError(
+                f"{source} line {number}: {line.strip()[:80]!r} is no line of a MEGC log.",
+                "Write `dataset subject` headings and `clip truth prediction` lines.",
+            )
+
+
+def _table_rows(text: str, source: str, target: Target, columns: Mapping[str, str]) -> Iterator[_Row]:
+    """The lines of a table with a header; tab, semicolon or comma separates, whichever the header holds."""
+    first = text.partition("\n")[0]
+    table = cells(text, next((mark for mark in "\t;" if mark in first), ","), source)
+    names = [name.strip() for name in table[0][1]] if table else []
+    mapped = {name: name for name in _mappable(target) if name in names} | dict(columns)
+    absent = [name for name in mapped.values() if name not in names]
+    if absent or not {"clip", "predicted"} <= set(mapped) or len(set(names)) < len(names):
+        what = f"has no column {absent[0]!r}" if absent else "does not say which columns are clip and predicted"
+        raise PredictionError(
+            f"{source} {what}; its header is {', '.join(names)[:200]!r}.",
+            "Map distinct columns: --map clip=NAME --map predicted=NAME.",
+        )
+    at = {ours: names.index(theirs) for ours, theirs in mapped.items()}
+    for line, row in table[1:]:
+        if len(row) != len(names):
+            raise PredictionError(
+                f"{source} line {line}: {len(row)} columns where the header has {len(names)}.", "Complete the row."
+            )
+        yield line, {ours: row[i].strip() for ours, i in at.items()}
+
+
+def _resolve(
+    values: Mapping[str, str], names: Names, labels: Mapping[str, str], classes: Sequence[str], where: str
+) -> Prediction:
+    """The values in our names: clip id, class names, numbers."""
+
+    def label(column: str) -> str | None:
+        text = values.get(column) or None
+        if text is None:
+            return None
+        name = labels.get(text) or labels.get(text.casefold())
+        if name is None:
+            raise PredictionError(
+                f"{where}: {column} {text!r} is no class.",
+                f"Map it with --class {text}=NAME; classes: {', '.join(classes)}.",
+            )
+        return name
+
+    try:
+        clip = names.clip_id(values["clip"], values.get("dataset") or None, values.get("subject") or None)
+    except PredictionError as error:
+        raise PredictionError(f"{where}: {error.what}", error.fix) from None
+    scores = [values.get(f"score_{name}", "") for name in classes]
+    return Prediction(
+        clip,
+        values.get("fold", ""),
+        parse_seed(values.get("seed") or "0", where),
+        label("truth"),
+        label("predicted"),
+        tuple(parse_score(text, where) for text in scores),
+    )
+
+
+def _stated_truth(predictions: Predictions, target: Target, source: str) -> dict[str, str]:
+    """Clip -> class on the file's word, with a nameless clip for each that the protocol expects beyond it."""
+    stated: dict[str, str] = {}
+    for row in predictions.rows:
+        if row.truth is None or stated.setdefault(row.clip, row.truth) != row.truth:
+            raise PredictionError(
+                f"{source}: clip {row.clip} has {'no truth' if row.truth is None else 'two truths'}.",
+                "Map a truth column, or give the annotations with --data DATASET=DIR.",
+            )
+    held = Counter((dataset_of(clip), name) for clip, name in stated.items())
+    nameless: dict[str, str] = {}
+    for dataset, per_class in target.counts.items():
+        surplus = [name for name in target.classes if per_class and held[dataset, name] > per_class.get(name, 0)]
+        if surplus:
+            name = surplus[0]
+            raise PredictionError(
+                f"{source} holds {held[dataset, name]} {dataset} clips of class {name}; "
+                f"{target.protocol} has {per_class.get(name, 0)}.",
+                "Score it under the protocol and annotation version it was made for.",
+            )
+        for name, count in per_class.items():
+            absent = range(1, count - held[dataset, name] + 1)
+            nameless |= {f"{dataset}/not in the file/{name} {i}": name for i in absent}
+    return stated | nameless

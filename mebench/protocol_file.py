@@ -1,0 +1,312 @@
+"""TOML -> Protocol or Suite: what a file says, checked as far as that is possible without a corpus.
+
+The digest of a protocol or suite is the SHA-256 of the values in its file; comments and layout do not enter it.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Literal, cast, get_args
+
+from mebench.clips import EMOTIONS, canonical_json
+from mebench.facs import OBJECTIVE_CLASSES
+from mebench.folds import RULES, FoldRule, RuleName
+from mebench.sections import Section, read_toml
+
+PROTOCOL_SCHEMA = "mebench.protocol/1"
+SUITE_SCHEMA = "mebench.suite/1"
+LabelField = Literal["emotion", "objective_class"]
+Aggregate = Literal["pooled", "mean-over-folds"]
+Metric = Literal["uf1", "uar", "accuracy", "weighted_f1"]
+
+_VOCABULARY: dict[str, frozenset[str]] = {"emotion": EMOTIONS, "objective_class": frozenset(OBJECTIVE_CLASSES)}
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_CLASS = re.compile(r"[A-Za-z0-9_-]+")  # class names are column names and are joined by "+" in prediction files
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A clip the protocol leaves out of the named releases, why, and on whose word."""
+
+    clip: str
+    reason: str
+    source: str
+    releases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList:
+    """The only clips of a dataset the protocol takes, why, and on whose word."""
+
+    clips: tuple[str, ...]
+    reason: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a release holds under a protocol; `clips_per_subject` is by a subject's own name, empty if not known."""
+
+    clips: int
+    subjects: int
+    per_class: Mapping[str, int]
+    clips_per_subject: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a protocol takes from one dataset.
+
+    `labels` maps values of the clip field `label_field` to classes. `left_out` gives the reason for values that are not
+    mapped. `counts` is by release: the annotation version for emotions, the release of the objective classes for those.
+    """
+
+    dataset: str
+    label_field: LabelField
+    labels: Mapping[str, str]
+    left_out: Mapping[str, str]
+    counts: Mapping[str, Counts]
+    exclusions: tuple[Exclusion, ...] = ()
+    allowed: AllowList | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A citation and its address."""
+
+    citation: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One task: who is in, under which class, who is trained and tested on, and how that is scored.
+
+    `metrics` are the scores its users report, the first one foremost, computed over all test predictions at once
+    (`pooled`) or per fold and averaged (`mean-over-folds`).
+    """
+
+    name: str
+    version: int
+    title: str
+    description: str
+    task: str
+    classes: tuple[str, ...]
+    sources: Mapping[str, Source]
+    folds: FoldRule
+    metrics: tuple[Metric, ...]
+    aggregate: Aggregate
+    papers: tuple[Paper, ...]
+    digest: str
+    subject_independent: bool = True
+    multilabel: bool = False
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets it needs, in the order of its file."""
+        return tuple(self.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Protocols that are run together, each with its own board."""
+
+    name: str
+    version: int
+    title: str
+    description: str
+    members: tuple[Protocol, ...]
+    digest: str
+
+
+def parse(content: bytes, file: str, load_member: Callable[[str], Protocol | Suite]) -> Protocol | Suite:
+    """The protocol or suite in a file; `file` is its name for errors, `load_member` finds the members of a suite.
+
+    Raises ProtocolError with file, key and value for whatever is unknown, missing, of a wrong type or contradictory.
+    """
+    top = read_toml(content, file)
+    schema = top.choice("schema", (PROTOCOL_SCHEMA, SUITE_SCHEMA))
+    name = _matching(top, "name", top.text("name"), _NAME)
+    head = (name, top.integer("version", 1), top.text("title"), top.text("description"))
+    return _suite(top, head, load_member) if schema == SUITE_SCHEMA else _protocol(top, head)
+
+
+def _suite(top: Section, head: tuple[str, int, str, str], load_member: Callable[[str], Protocol | Suite]) -> Suite:
+    section = top.section("suite")
+    members = [load_member(name) for name in section.texts("members")]
+    section.close()
+    nested = [m.name for m in members if isinstance(m, Suite)]
+    if nested:
+        raise section.error("members", f"{nested[0]!r} is a suite", "List its protocols instead.")
+    top.close()
+    return Suite(*head, cast("tuple[Protocol, ...]", tuple(members)), _digest(top))
+
+
+def _protocol(top: Section, head: tuple[str, int, str, str]) -> Protocol:
+    classes = tuple(_matching(top, "classes", c, _CLASS) for c in top.texts("classes"))
+    if len(classes) < 2:
+        raise top.error("classes", f"{list(classes)!r} is one class", "Declare two or more.")
+    sources = {name: _source(section, name, classes) for name, section in top.named_sections("datasets").items()}
+    unreached = [c for c in classes if not any(c in source.labels.values() for source in sources.values())]
+    if unreached:
+        raise top.error("classes", f"no dataset maps a label to {unreached[0]!r}", "Map one or drop the class.")
+    independent = top.truth("subject_independent", default=True)
+    rule = _fold_rule(top.section("folds"), len(sources), subject_independent=independent)
+    metrics, aggregate = _scoring(top.section("scoring"))
+    papers = tuple(_paper(section) for section in top.sections("papers"))
+    task = top.choice("task", ("recognition",))
+    top.close()
+    return Protocol(
+        *head,
+        task=task,
+        classes=classes,
+        sources=sources,
+        folds=rule,
+        metrics=metrics,
+        aggregate=aggregate,
+        papers=papers,
+        digest=_digest(top),
+        subject_independent=independent,
+    )
+
+
+def _source(section: Section, dataset: str, classes: tuple[str, ...]) -> Source:
+    label_field = cast("LabelField", section.choice("field", get_args(LabelField)))
+    labels = section.mapping("labels")
+    for value, name in labels.items():
+        section.member("labels", value, _VOCABULARY[label_field])
+        section.member(f"labels.{value}", name, classes)
+    left_out = section.mapping("left_out") if section.has("left_out") else {}
+    for value in left_out:
+        section.member("left_out", value, _VOCABULARY[label_field] - set(labels))
+    counts = _all_counts(section, [c for c in classes if c in labels.values()])
+    exclusions = _exclusions(section, dataset, tuple(counts)) if section.has("exclude") else ()
+    allowed = _allow_list(section.section("allow"), dataset) if section.has("allow") else None
+    if allowed and exclusions:
+        raise section.error("allow", "stands beside exclude", "Keep one of the two.")
+    section.close()
+    return Source(dataset, label_field, labels, left_out, counts, exclusions, allowed)
+
+
+def _exclusions(section: Section, dataset: str, releases: tuple[str, ...]) -> tuple[Exclusion, ...]:
+    found: list[Exclusion] = []
+    for entry in section.sections("exclude"):
+        clip = _clip(entry, "clip", entry.text("clip"), dataset)
+        if clip in [e.clip for e in found]:
+            raise entry.error("clip", f"{clip!r} is excluded twice", "Keep one entry.")
+        named = entry.texts("releases") if entry.has("releases") else releases
+        for release in named:
+            entry.member("releases", release, releases)
+        found.append(Exclusion(clip, entry.text("reason"), entry.text("source"), named))
+        entry.close()
+    return tuple(found)
+
+
+def _allow_list(section: Section, dataset: str) -> AllowList:
+    clips = tuple(_clip(section, "clips", clip, dataset) for clip in section.texts("clips"))
+    allowed = AllowList(clips, section.text("reason"), section.text("source"))
+    section.close()
+    return allowed
+
+
+def _all_counts(section: Section, classes: list[str]) -> dict[str, Counts]:
+    """Expected counts by release, in the order of the file; one table may speak for several releases."""
+    found: dict[str, Counts] = {}
+    for entry in section.sections("counts"):
+        counts = _counts(entry, classes)
+        for release in entry.texts("releases"):
+            if release in found:
+                raise entry.error("releases", f"{release!r} is counted twice", "Keep one table per release.")
+            found[release] = counts
+        entry.close()
+    return found
+
+
+def _counts(entry: Section, classes: list[str]) -> Counts:
+    clips, subjects = entry.integer("clips", 1), entry.integer("subjects", 1)
+    per_class = entry.numbers("per_class")
+    for name in per_class:
+        entry.member("per_class", name, classes)
+    missing = [c for c in classes if c not in per_class]
+    if missing:
+        raise entry.error(
+            "per_class", f"{missing[0]!r} is missing", "Give a count for every class, 0 where it has none."
+        )
+    per_subject = entry.numbers("clips_per_subject") if entry.has("clips_per_subject") else {}
+    if sum(per_class.values()) != clips:
+        raise entry.error("per_class", f"sums to {sum(per_class.values())}, not to clips = {clips}", "Correct one.")
+    if per_subject and (sum(per_subject.values()), len(per_subject)) != (clips, subjects):
+        raise entry.error(
+            "clips_per_subject",
+            f"holds {sum(per_subject.values())} clips of {len(per_subject)} subjects, not {clips} of {subjects}",
+            "Correct one.",
+        )
+    return Counts(clips, subjects, {c: per_class[c] for c in classes}, per_subject)
+
+
+def _fold_rule(section: Section, datasets: int, *, subject_independent: bool) -> FoldRule:
+    name = cast("RuleName", section.choice("rule", RULES))
+    if name == "hold-out-dataset" and datasets < 2:
+        raise section.error("rule", f"{name!r} needs two datasets", "Add a dataset or part by subject.")
+    if name == "leave-one-clip-out" and subject_independent:
+        raise section.error(
+            "rule", f"{name!r} trains on the tested subject", "Declare subject_independent = false or part by subject."
+        )
+    k, seed = (section.integer("k", 2), section.integer("seed", 0)) if name == "group-k-fold" else (0, 0)
+    section.close()
+    return FoldRule(name, k, seed)
+
+
+def _scoring(section: Section) -> tuple[tuple[Metric, ...], Aggregate]:
+    metrics = section.texts("metrics")
+    for metric in metrics:
+        section.member("metrics", metric, get_args(Metric))
+    aggregate = cast("Aggregate", section.choice("aggregate", get_args(Aggregate)))
+    section.close()
+    return cast("tuple[Metric, ...]", metrics), aggregate
+
+
+def _paper(section: Section) -> Paper:
+    paper = Paper(section.text("citation"), section.text("url"))
+    section.close()
+    return paper
+
+
+def _clip(section: Section, key: str, clip: str, dataset: str) -> str:
+    if not re.fullmatch(rf"{re.escape(dataset)}/[^/]+/[^/]+", clip):
+        raise section.error(key, f"{clip!r} is not a clip id of {dataset}", f"Write {dataset}/subject/clip.")
+    return clip
+
+
+def _matching(section: Section, key: str, value: str, pattern: re.Pattern[str]) -> str:
+    if not pattern.fullmatch(value):
+        raise section.error(key, f"{value!r} does not match {pattern.pattern}", "Choose another name.")
+    return value
+
+
+def _digest(top: Section) -> str:
+    return sha256(canonical_json(_unwrapped(top.content)).encode()).hexdigest()
+
+
+def _unwrapped(value: object) -> object:
+    """The value with every run of white space in its texts made one space: how a text is wrapped says nothing."""
+    if isinstance(value, Mapping):
+        return {key: _unwrapped(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_unwrapped(inner) for inner in value]
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+__all__ = [
+    "Aggregate",
+    "AllowList",
+    "Counts",
+    "Exclusion",
+    "Metric",
+    "Paper",
+    "Protocol",
+    "Source",
+    "Suite",
+    "parse",
+]
