@@ -59,7 +59,8 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 readme: $(STAMP)
-	$(BIN)/python docs/readme_table.py --write
+	$(BIN)/mebench --home build/readme demo --fresh
+	$(BIN)/python docs/readme_table.py build/readme --write
 
 clean:
 	rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -62,7 +62,6 @@ def main_directional_flow(
     """The mean flow vector in the main direction of every frame and region, (t, 36, 2) px.
 
     Direction k = floor((theta + pi/8) / (pi/4)) mod 8; the main direction holds the most pixels, ties the lowest k.
-    A region without a pixel is (0, 0).
     """
     field = _checked(flow, landmarks)
     frames, height, width, _ = field.shape
@@ -85,7 +84,7 @@ def head_motion(flow: npt.NDArray[np.floating], landmarks: npt.NDArray[np.floati
     at = np.rint(np.clip(np.asarray(landmarks, np.float64)[list(STABLE)], 0, (width - 1, height - 1))).astype(np.int64)
     moved = at + flow[:, at[:, 1], at[:, 0]]
     rows = np.concatenate([moved, np.ones((*moved.shape[:2], 1))], axis=2)
-    return np.linalg.pinv(rows) @ at
+    return np.linalg.pinv(rows, rcond=1e-9) @ at
 
 
 def _checked(flow: npt.NDArray[np.floating], landmarks: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
@@ -151,4 +150,4 @@ def _mean_main_direction(
     for i in range(start, stop):
         u += us[i] if signs[i] == main else 0.0
         v += vs[i] if signs[i] == main else 0.0
-    mean[0], mean[1] = u / max(count[main], 1), v / max(count[main], 1)
+    mean[0], mean[1] = u / count[main], v / count[main]

@@ -4,6 +4,9 @@ from .lbp_top import Mapping
 from .mdmo import BETA
 from .svm import DECADES, GroupedSVC, Scaling
 
+MARGIN_PX = 16
+"""Flow is measured with this much more image around the face: it errs at the border, where matches leave the frame."""
+
 
 class LbpTop(GroupedSVC):
     """LBP-TOP histograms of the aligned face, with a support vector machine.
@@ -95,4 +98,7 @@ class Mdmo(GroupedSVC):
 
     def inputs(self) -> str:
         """The recipe of the descriptor."""
-        return f"align(size={self.size}) > grey > flow({self.method}, mode=onset-each) > mdmo(beta={self.beta})"
+        return (
+            f"align(size={self.size}, margin={MARGIN_PX}) > grey > flow({self.method}, mode=onset-each) > "
+            f"trim({MARGIN_PX}) > mdmo(beta={self.beta})"
+        )

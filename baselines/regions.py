@@ -48,8 +48,8 @@ def corners(landmarks: npt.NDArray[np.floating], height: int, width: int) -> npt
     added[3] = (added[2] + added[4]) / 2
     added[len(RAISED) :] = points[np.array(MIDPOINTS)].mean(axis=1)
     added[:, 1] = np.maximum(added[:, 1], 0)
-    every: npt.NDArray[np.float64] = np.concatenate([points, added])
-    return every[np.array(REGIONS)].astype(np.int32)
+    every = np.concatenate([points, added])
+    return np.asarray(every[np.array(REGIONS)]).astype(np.int32)
 
 
 def region_pixels(
@@ -57,7 +57,7 @@ def region_pixels(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The pixels of the 36 regions as flat indices y w + x, region after region, and where each region starts, (37,).
 
-    Regions are filled with their outline, so that neighbours share boundary pixels.
+    Regions are filled with their outline, so that neighbours share boundary pixels and none is empty.
     """
     pixels = []
     for polygon in corners(landmarks, height, width):

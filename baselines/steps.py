@@ -36,7 +36,7 @@ def lbp_top(
 
 
 @step("mdmo", 1, accepts={"flow"}, gives="vector", tools=("opencv-contrib-python-headless",))
-def mdmo(sample: Sample, beta: float = BETA, align: bool = True) -> Sample:  # noqa: FBT001, FBT002  written by name
+def mdmo(sample: Sample, beta: float = BETA, *, align: bool = True) -> Sample:
     """The MDMO vector of flow from the onset, (t, h, w, c) or (h, w, c) with channels u and v; see `mdmo.mdmo`."""
     if not {"u", "v"} <= set(sample.channels):
         raise DataError(

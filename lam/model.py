@@ -65,7 +65,7 @@ class LAM(NetworkClassifier):
         mask_diagonal: bool = False,
         channels: Literal["grey", "difference"] = "grey",
         size: int = 224,
-        factor: float = 6,
+        factor: float = 6.0,
         width: int = 64,
         dropout: float = 0.0,
         epochs: int = 40,

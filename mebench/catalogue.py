@@ -11,7 +11,7 @@ from typing import Any
 
 from mebench import plugins, runs
 from mebench.corpora import dataset, given_tables, parse_pairs
-from mebench.errors import MebenchError, UnknownName
+from mebench.errors import UnknownName
 from mebench.protocol import Suite, load_protocol, protocol_names
 
 LANDMARK_LICENCE = "trained on iBUG 300-W, whose terms exclude commercial use"
@@ -134,54 +134,55 @@ def _show_dataset(name: str) -> Shown:
 
 
 def _show_model(name: str) -> Shown:
-    source = plugins.load_model(name)
-    factory = source.factory
-    parameters = plugins.parameter_defaults(factory)
-    try:
-        recipe = str(factory().inputs())
-    except (AttributeError, TypeError, MebenchError):
-        recipe = "none"
-    record = {
-        "schema": "mebench.model/1",
-        "name": name,
+    factory = plugins.load_model(name).factory
+    parameters = {key: repr(value) for key, value in plugins.parameter_defaults(factory).items()}
+    claims = {heading: list(getattr(factory, heading, ())) for heading in ("stated", "inferred")}
+    facts = {
         "title": title_of(factory),
         "fidelity": getattr(factory, "fidelity", None),
-        "selection": getattr(factory, "selection", "undeclared"),
-        "source": getattr(factory, "source", ""),
-        "inputs": recipe,
-        "parameters": {key: repr(value) for key, value in parameters.items()},
-        "stated": list(getattr(factory, "stated", ())),
-        "inferred": list(getattr(factory, "inferred", ())),
+        "selection": str(getattr(factory, "selection", "undeclared")),
+        "source": str(getattr(factory, "source", "")),
+        "inputs": _default_recipe(factory),
     }
-    lines = [f"{name}: {record['title']}", getdoc(factory) or "", f"source: {record['source']}"]
-    lines += [f"fidelity {record['fidelity'] or '-'}, selection {record['selection']}", f"inputs: {recipe}"]
-    lines += [f"  --set {key}={value}" for key, value in record["parameters"].items()]
-    for heading in ("stated", "inferred"):
-        lines += [f"{heading} by the paper:" if heading == "stated" else "inferred by us:"] if record[heading] else []
-        lines += [f"  - {line}" for line in record[heading]]
+    lines = [f"{name}: {facts['title']}", getdoc(factory) or "", f"source: {facts['source']}"]
+    lines += [f"fidelity {facts['fidelity'] or '-'}, selection {facts['selection']}", f"inputs: {facts['inputs']}"]
+    lines += [f"  --set {key}={value}" for key, value in parameters.items()]
+    for heading, by in (("stated", "stated by the paper:"), ("inferred", "inferred or chosen by us:")):
+        lines += [by, *(f"  - {claim}" for claim in claims[heading])] if claims[heading] else []
+    record = {"schema": "mebench.model/1", "name": name, **facts, "parameters": parameters, **claims}
     return Shown("\n".join(line for line in lines if line), record)
 
 
-def _show_run(run: runs.StoredRun) -> Shown:
-    from mebench.standing import entry_of_run
+def _default_recipe(factory: Any) -> str:
+    """The recipe of the model with its default parameters; `none` where it names none."""
+    try:
+        return str(factory().inputs())
+    except (AttributeError, TypeError):
+        return "none"
 
-    entry = entry_of_run(run, tried=0)
-    seeds = {seed.seed: {"status": seed.status(), "failed": seed.failures()} for seed in run.seeds}
-    first = run.seeds[0].manifest
+
+def _show_run(run: runs.StoredRun) -> Shown:
+    spec, manifest = run.spec, run.seeds[0].manifest
+    folder = run.seeds[0].path.parent
+    seeds = {seed.seed: seed.status() for seed in run.seeds}
+    failed = {f"seed {seed.seed} fold {fold}": what for seed in run.seeds for fold, what in seed.failures().items()}
     record = {
         "schema": "mebench.run-record/1",
         "id": run.id,
-        "spec": run.spec,
-        "environment": first["environment"],
-        "command": first["command"],
-        "missing": first["missing"],
-        "seeds": seeds,
-        "path": str(run.seeds[0].path.parent),
+        "path": str(folder),
+        "status": run.status(),
+        "spec": spec,
+        "environment": manifest["environment"],
+        "command": manifest["command"],
+        "missing": manifest["missing"],
+        "seeds": {str(seed): status for seed, status in seeds.items()},
+        "failed": failed,
     }
-    lines = [f"run {run.id}: {entry.model} under {entry.protocol}, {run.status()}", f"  {record['path']}"]
-    lines += [f"  {key}={value}" for key, value in run.spec["parameters"].items()]
-    lines += [f"  inputs: {run.spec['recipe']}", f"  privilege {entry.privilege}, selection {entry.selection}"]
-    lines += [f"  seed {seed}: {facts['status']}" for seed, facts in seeds.items()]
-    lines += [f"    fold {fold} failed: {what}" for facts in seeds.values() for fold, what in facts["failed"].items()]
-    lines += [f"  no input for {clip}: {why}" for clip, why in first["missing"].items()]
+    lines = [f"run {run.id}: {spec['model']} under {spec['protocol']}, {run.status()}", f"  {folder}"]
+    lines += [f"  {manifest['command']}", f"  inputs: {spec['recipe']}"]
+    lines += [f"  privilege {spec['facts']['privilege']}, selection {spec['selection']}"]
+    lines += [f"  {key}={value}" for key, value in spec["parameters"].items()]
+    lines += [f"  seed {seed}: {status}" for seed, status in seeds.items()]
+    lines += [f"  {where} failed: {what}" for where, what in failed.items()]
+    lines += [f"  no input for {clip}: {why}" for clip, why in manifest["missing"].items()]
     return Shown("\n".join(lines), record)

@@ -135,7 +135,8 @@ def demo(home: Path, jobs: int | None, fresh: bool) -> int:  # noqa: FBT001
     """Synthetic corpora -> models -> leaderboard; needs no licence."""
     from mebench.demo import demonstrate
 
-    return demonstrate(home, jobs=_jobs(jobs), fresh=fresh, echo=click.echo)
+    width, colour = _screen()
+    return demonstrate(home, jobs=_jobs(jobs), fresh=fresh, echo=click.echo, width=width, colour=colour)
 
 
 @cli.command()

@@ -28,7 +28,7 @@ OnMissingFace = Literal["error", "exclude", "nearest"]
 State = Literal["stored", "kept", "repaired", "excluded", "failed"]
 
 MARGIN = 0.12
-"""How far the crop reaches beyond the canonical square, as a part of its side: room for a flow margin of 24 px at 224."""
+"""How far the crop reaches beyond the canonical square, as a part of its side: 24 px at 224, room for flow."""
 
 _VERSION = 1
 """Of everything in this module that decides what is stored; raising it makes `prepare` do every clip again."""

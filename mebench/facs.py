@@ -1,8 +1,9 @@
 """Action units as the corpora write them, and the objective classes made of them.
 
 FACS: Ekman, Friesen, Hager, Facial Action Coding System, 2002. A cell is `term + term + ...`, in any order and with any
-spacing; commas separate as well. A term is a side (`L12` left, `R12` right, `A12` both sides with one stronger, `T18` top,
-`B18` bottom), a number and an intensity (`7B`, A to E). The same letter is a side before the number and an intensity after.
+spacing; commas separate as well. A term is a side (`L12` left, `R12` right, `A12` both sides with one stronger, `T18`
+top, `B18` bottom), a number and an intensity (`7B`, A to E). The same letter is a side before the number and an
+intensity after.
 """
 
 import re
@@ -36,7 +37,9 @@ _OR = re.compile(r"\bor\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ActionUnit:
-    """One coded unit; `side` None is both sides alike, `intensity` is `A` to `E`, or `A/B` where the coder was unsure."""
+    """One coded unit; `side` None is both sides alike, `intensity` is `A` to `E`, or `A/B` where the coder was
+    unsure.
+    """
 
     number: int
     side: Side | None = None
@@ -48,9 +51,9 @@ class ActionUnits:
     """What one cell says.
 
     `text` is the cell as written. `units` are the definite ones. `alternatives` are the sets of which one holds beside
-    `units`: `(R6 or R12)+R15` has the unit 15 and the alternatives `((6,), (12,))`; `13?` has `((13,), ())`. `references`
-    are present before the movement (`ref(7B)`) or held throughout (`4(k)`) and no part of it. `unresolved` says that the set
-    is not known for certain. `remarks` is what is no unit: free text, an undecided side.
+    `units`: `(R6 or R12)+R15` has the unit 15 and the alternatives `((6,), (12,))`; `13?` has `((13,), ())`.
+    `references` are present before the movement (`ref(7B)`) or held throughout (`4(k)`) and no part of it.
+    `unresolved` says that the set is not known for certain. `remarks` is what is no unit: free text, an undecided side.
     """
 
     text: str = ""
@@ -76,16 +79,16 @@ class ActionUnits:
 def parse(cell: object) -> ActionUnits:
     """The action units of a workbook cell: text, a whole number, or None for an empty cell.
 
-    Raises `AnnotationError` for any other type and for text beyond `LONGEST_CELL`; all other text is read, and what cannot
-    be read as a unit is kept as a remark (with `unresolved` where a number or a question mark stands in it).
+    Raises `AnnotationError` for any other type and for text beyond `LONGEST_CELL`; all other text is read, and what
+    cannot be read as a unit is kept as a remark (with `unresolved` where a number or a question mark stands in it).
     """
     text = _text(cell)
     return replace(_alternatives(text).frozen(), text=text)
 
 
-# MEGC2018 objective classes: Davison et al., "Objective Classes for Micro-Facial Expression Recognition", J. Imaging 2018,
-# as in Merghani et al., arXiv 1805.02397, Table 9. The table prints AU 40 in two sets of class IV; 40 is no unit of the upper
-# face and the released labels fit AU 10, so 10 is used.
+# MEGC2018 objective classes: Davison et al., "Objective Classes for Micro-Facial Expression Recognition", J. Imaging
+# 2018, as in Merghani et al., arXiv 1805.02397, Table 9. The table prints AU 40 in two sets of class IV; 40 is no
+# unit of the upper face and the released labels fit AU 10, so 10 is used.
 _OBJECTIVE_SETS: dict[ObjectiveClass, str] = {
     "I": "6; 12; 6+12; 6+7+12; 7+12",
     "II": "1+2; 5; 25; 1+2+25; 25+26; 5+24",
@@ -104,15 +107,17 @@ _OBJECTIVE: dict[frozenset[int], ObjectiveClass] = {
 def objective_class(units: ActionUnits) -> ObjectiveClass:
     """The objective class of a set of units by exact lookup, VII for every other set (arXiv 1805.02397, Table 9).
 
-    Units in doubt give a class only where every possible set gives that class; otherwise VII. The released classes differ
-    from this rule for some clips, so a derived class is never to be passed off as a released one.
+    Units in doubt give a class only where every possible set gives that class; otherwise VII. The released classes
+    differ from this rule for some clips, so a derived class is never to be passed off as a released one.
     """
     classes = {_OBJECTIVE.get(numbers, "VII") for numbers in units.possible}
     return classes.pop() if len(classes) == 1 else "VII"
 
 
 def objective_from(cell: object) -> ObjectiveClass | None:
-    """The objective class a cell holds, as 1 to 7 or I to VII; None for an empty cell. Else raises `AnnotationError`."""
+    """The objective class a cell holds, as 1 to 7 or I to VII; None for an empty cell. Else raises
+    `AnnotationError`.
+    """
     text = "" if cell is None else str(cell).strip().upper()
     if not text:
         return None

@@ -18,7 +18,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mebench.errors import DataError, StoreError
@@ -40,7 +40,8 @@ class DiskFullError(DataError):
 def write_atomic(path: Path, data: bytes) -> None:
     """Put `data` into `path`, whole or not at all; missing folders are made.
 
-    Raises `DiskFullError` where there is no room: the temporary file is removed and the old file stays.
+    Raises `DiskFullError` where there is no room and `DataError` where writing is not allowed: the temporary file is
+    removed and the old file stays.
     """
     with replace_into(path) as temporary:
         _write(temporary, data)
@@ -65,9 +66,10 @@ def replace_into(path: Path) -> Iterator[Path]:
                 f"No room left to write {path}: {os.strerror(error.errno or errno.ENOSPC)}.",
                 "Free some space and give the same command again; what was finished before stays.",
             ) from error
-        raise
+        raise DataError(f"{path} cannot be written: {error.strerror}.", "Check who may write there.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def sha256_file(path: Path) -> str:
@@ -96,8 +98,8 @@ def read_sealed(path: Path) -> tuple[bytes, dict[str, str]]:
     digest, notes = read_seal(path)
     try:
         data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise _unsealed(path, "is missing") from error
+    except OSError as error:
+        raise _unsealed(path, f"cannot be read: {error.strerror}") from error
     if hashlib.sha256(data).hexdigest() != digest:
         raise _unsealed(path, "is damaged: its bytes are not those that were written")
     return data, notes
@@ -107,8 +109,8 @@ def read_seal(path: Path) -> tuple[str, dict[str, str]]:
     """The digest and the notes of a sealed file, without reading the file itself; `StoreError` where there are none."""
     try:
         lines = sidecar(path).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError as error:
-        raise _unsealed(path, "has no digest beside it") from error
+    except OSError as error:
+        raise _unsealed(path, f"has no digest that can be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise _unsealed(path, "has a damaged digest file") from error
     notes = {name: value for name, _, value in (line[2:].partition(" ") for line in lines if line.startswith("# "))}

@@ -14,6 +14,10 @@ from typing import Literal
 from mebench.clips import Clip
 from mebench.errors import ProtocolError
 
+ATTEMPTS = 5
+"""Orders of subjects tried for a k-fold; on corpora like CASME II the best of five is as even as placing large subjects
+first, which would leave the seed next to nothing to decide."""
+
 RuleName = Literal["leave-one-subject-out", "leave-one-clip-out", "hold-out-dataset", "group-k-fold"]
 
 
@@ -131,26 +135,28 @@ def _by_dataset(items: Sequence[Item]) -> dict[str, str]:
 
 
 def _by_k_groups(rule: FoldRule, items: Sequence[Item], classes: Sequence[str]) -> dict[str, str]:
-    groups = _Groups(rule, items, classes)
-    if not groups.place(0):
-        raise ProtocolError(
-            f"No {rule.k} groups of whole subjects leave every class in every training part.",
-            "Choose another k or leave one subject out.",
-        )
-    groups.even_out()
-    return {item.id: f"k{groups.placed[item.subject]}" for item in items}
+    attempts = [_Groups(rule, items, classes, attempt) for attempt in range(ATTEMPTS)]
+    for groups in attempts:
+        if not groups.place(0):
+            raise ProtocolError(
+                f"No {rule.k} groups of whole subjects leave every class in every training part.",
+                "Choose another k or leave one subject out.",
+            )
+        groups.even_out()
+    best = min(attempts, key=_Groups.unevenness)
+    return {item.id: f"k{best.placed[item.subject]}" for item in items}
 
 
 class _Groups:
-    """The search for k groups of subjects.
+    """One attempt at k groups of subjects.
 
-    Subjects are placed one by one, those of the rarest class first, each into the group that holds least of its classes
-    so far; a placement that would shut a whole class into one group, or leave a group empty, is undone. Then subjects
-    move as long as that lowers sum_f sum_c (n_fc / N_c)^2, the unevenness of classes over groups. Fractions keep ties
-    exact, so that neither the names nor the order of the classes decide anything.
+    Subjects are placed one by one, those of the rarest class first and otherwise in an order drawn from seed and
+    attempt, each into the group that holds least of its classes so far; a placement that would shut a whole class into
+    one group, or leave a group empty, is undone. Then subjects move as long as that lowers the unevenness. Fractions
+    keep ties exact, so that neither the names nor the order of the classes decide anything.
     """
 
-    def __init__(self, rule: FoldRule, items: Sequence[Item], classes: Sequence[str]) -> None:
+    def __init__(self, rule: FoldRule, items: Sequence[Item], classes: Sequence[str], attempt: int) -> None:
         self.k = rule.k
         self.clips: dict[str, Counter[str]] = {}
         for item in items:
@@ -158,7 +164,8 @@ class _Groups:
         self.holders = {c: [s for s, held in self.clips.items() if held[c]] for c in classes}
         self._check_possible()
         self.weight = {c: Fraction(1, sum(self.clips[s][c] for s in held) ** 2) for c, held in self.holders.items()}
-        self.order = sorted(self.clips, key=lambda s: (self._rarity(s), sha256(f"{rule.seed}/{s}".encode()).digest()))
+        drawn = {s: sha256(f"{rule.seed}/{attempt}/{s}".encode()).digest() for s in self.clips}
+        self.order = sorted(self.clips, key=lambda s: (min(len(self.holders[c]) for c in self.clips[s]), drawn[s]))
         self.placed: dict[str, int] = {}
         self.held = [Counter[str]() for _ in range(self.k)]
 
@@ -193,6 +200,10 @@ class _Groups:
         while any(self._move(subject) for subject in self.order):
             pass
 
+    def unevenness(self) -> Fraction:
+        """sum_f sum_c (n_fc / N_c)^2 over groups f and classes c; C / k where all groups hold the same."""
+        return sum((self.weight[c] * n * n for held in self.held for c, n in held.items()), Fraction())
+
     def _move(self, subject: str) -> bool:
         start = self.placed[subject]
         self._take(subject)
@@ -217,9 +228,6 @@ class _Groups:
 
     def _take(self, subject: str) -> None:
         self.held[self.placed.pop(subject)] -= self.clips[subject]
-
-    def _rarity(self, subject: str) -> tuple[int, int]:
-        return min(len(self.holders[c]) for c in self.clips[subject]), -self.clips[subject].total()
 
     def _check_possible(self) -> None:
         if self.k > len(self.clips):

@@ -36,14 +36,19 @@ Kind = Literal["predictions", "table", "MEGC log"]
 class Target:
     """What a file is scored against.
 
-    `counts` holds the protocol's expected clips, dataset -> class -> count (an empty mapping where it states none);
-    `expected` maps clip id to class where the annotations are at hand.
+    `counts` holds the protocol's expected clips, dataset -> class -> count (an empty mapping for a dataset where it
+    states none); `expected` maps clip id to class where the annotations are at hand, and then counts are not needed.
     """
 
     protocol: str
     classes: tuple[str, ...]
     counts: Mapping[str, Mapping[str, int]]
     expected: Mapping[str, str] | None = None
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets a clip may be of: those counted and those annotated."""
+        return tuple(sorted({*self.counts, *map(dataset_of, self.expected or ())}))
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ def _parse(
     text: str, source: str, target: Target, columns: Mapping[str, str], labels: Mapping[str, str]
 ) -> tuple[Kind, Predictions]:
     first = next((line.strip() for line in text.split("\n") if line.strip()), "")
-    names = Names(target.counts, target.expected)
+    names = Names(target.datasets, target.expected)
     if not columns and not labels and first.split(",")[: len(COLUMNS)] == list(COLUMNS):
         predictions = parse_csv(text, target.classes, protocol=target.protocol, source=source)
         _check_datasets(predictions, target)
@@ -132,7 +137,7 @@ def _parse(
 
 def _check_datasets(predictions: Predictions, target: Target) -> None:
     for row in predictions.rows:
-        if dataset_of(row.clip) not in target.counts:
+        if dataset_of(row.clip) not in target.datasets:
             raise PredictionError(
                 f"Clip {row.clip} is in no dataset of {predictions.protocol}.", "Remove it, or name another protocol."
             )
@@ -163,21 +168,28 @@ def _table_rows(text: str, source: str, target: Target, columns: Mapping[str, st
     first = text.partition("\n")[0]
     table = cells(text, next((mark for mark in "\t;" if mark in first), ","), source)
     names = [name.strip() for name in table[0][1]] if table else []
-    mapped = {name: name for name in _mappable(target) if name in names} | dict(columns)
-    absent = [name for name in mapped.values() if name not in names]
-    if absent or not {"clip", "predicted"} <= set(mapped) or len(set(names)) < len(names):
-        what = f"has no column {absent[0]!r}" if absent else "does not say which columns are clip and predicted"
-        raise PredictionError(
-            f"{source} {what}; its header is {', '.join(names)[:200]!r}.",
-            "Map distinct columns: --map clip=NAME --map predicted=NAME.",
-        )
-    at = {ours: names.index(theirs) for ours, theirs in mapped.items()}
+    at = _columns_at(names, target, columns, source)
     for line, row in table[1:]:
         if len(row) != len(names):
             raise PredictionError(
                 f"{source} line {line}: {len(row)} columns where the header has {len(names)}.", "Complete the row."
             )
         yield line, {ours: row[i].strip() for ours, i in at.items()}
+
+
+def _columns_at(names: Sequence[str], target: Target, columns: Mapping[str, str], source: str) -> dict[str, int]:
+    """Where each of our columns stands among theirs."""
+    mapped = {name: name for name in _mappable(target) if name in names} | dict(columns)
+    fault = next((f"has no column {name!r}" for name in mapped.values() if name not in names), None)
+    fault = fault or next((f"has two columns {name!r}" for name in mapped.values() if names.count(name) > 1), None)
+    if fault is None and not {"clip", "predicted"} <= set(mapped):
+        fault = "does not say which columns are clip and predicted"
+    if fault:
+        raise PredictionError(
+            f"{source} {fault}; its header is {', '.join(names)[:200]!r}.",
+            "Map columns of the header: --map clip=NAME --map predicted=NAME.",
+        )
+    return {ours: names.index(theirs) for ours, theirs in mapped.items()}
 
 
 def _resolve(

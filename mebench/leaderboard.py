@@ -28,15 +28,16 @@ _RANK_DIGITS = 6
 class Entry:
     """A run as the leaderboard sees it: what ran on what, and its predictions per seed.
 
-    `annotations` maps dataset to annotation version and `fingerprint` tells clip tables apart that share a version, such
-    as two synthetic corpora. `expected` maps clip id to class, `subjects` clip id to subject (by default the id's first
-    two parts). `tried` counts the configurations scored under this protocol, this one included. Raises ModelError where
-    the title of a fidelity D model does not say `-like`.
+    `annotations` maps dataset to annotation version and `fingerprint` tells clip tables apart that share a version,
+    such as two synthetic corpora. `expected` maps clip id to class, `subjects` clip id to subject (by default the id's
+    first two parts). `tried` counts the configurations scored under this protocol, this one included. Raises ModelError
+    where the title of a fidelity D model does not say `-like`.
     """
 
     protocol: str
     protocol_version: int
     task: str
+    classes: tuple[str, ...]
     annotations: Mapping[str, str]
     fingerprint: str = ""
     synthetic: bool = False
@@ -107,6 +108,7 @@ class Row:
     fingerprint: str
     partial: bool
     published: bool
+    aggregate: Aggregate
     classes: int
     classes_scored: int
     peeked_uf1: float
@@ -173,13 +175,17 @@ def table(board: Board) -> Table:
     """The board for reading: scores with three decimals, SD over seeds, and what qualifies them."""
     several = len({row.dataset for row in board.rows}) > 1
     columns = ("#", *(("Dataset",) if several else ()), "Model", "Privilege", "Selection", "Fidelity", "Seeds")
-    scores = ("Coverage", "UF1", "UAR", "Accuracy", "Weighted F1")
+    scores = ("Coverage", "UF1", "UAR", "Acc.", "wF1")
+    directions = ("all: the mean of the directions.",) if board.rows[0].aggregate == "directions" else ()
     return Table(
         title=board.heading,
         columns=(*columns, *scores, "Remarks"),
         rows=tuple(_cells(row, several=several) for row in board.rows),
         numeric=frozenset({"#", "Seeds", *scores}),
-        notes=("Ranked by UF1 within dataset and privilege. ± is the standard deviation over seeds.",),
+        notes=(
+            "Ranked by UF1 within dataset and privilege. ± is the standard deviation over seeds; wF1 is weighted F1.",
+            *directions,
+        ),
     )
 
 
@@ -246,7 +252,8 @@ def _row(entry: Entry, dataset: str, cards: Sequence[ScoreCard]) -> Row:
         fingerprint=entry.fingerprint,
         partial=entry.partial,
         published=entry.published,
-        classes=len(next(iter(entry.predictions.values())).classes) if entry.predictions else 0,
+        aggregate=entry.aggregate,
+        classes=len(entry.classes),
         classes_scored=min((card.strict[dataset].classes_scored for card in cards), default=0),
         peeked_uf1=scores.uf1 if scores and not shown else math.nan,
     )
@@ -305,7 +312,7 @@ def _lacks(scores: Scores) -> bool:
 
 def _csv_value(value: object) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return "true" if value else "false"
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.{_RANK_DIGITS}f}"
     return "" if value is None else str(value)

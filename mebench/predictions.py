@@ -49,7 +49,7 @@ class Predictions:
         rows = tuple(_completed(row, self.classes) for row in self.rows)
         seen: set[tuple[str, int]] = set()
         for row in rows:
-            fault = _fault(row, self.classes) or ("is predicted twice" if (row.clip, row.seed) in seen else None)
+            fault = _fault(row, self.classes) or ("predicted twice" if (row.clip, row.seed) in seen else None)
             if fault:
                 raise PredictionError(f"Clip {row.clip}, seed {row.seed}: {fault}.", "Give one row per clip and seed.")
             seen.add((row.clip, row.seed))

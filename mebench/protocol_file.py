@@ -120,30 +120,39 @@ class Suite:
     digest: str
 
 
-def parse(content: bytes, file: str, load_member: Callable[[str], Protocol | Suite]) -> Protocol | Suite:
+def parse(content: bytes, file: str, load_member: Callable[[str], Protocol]) -> Protocol | Suite:
     """The protocol or suite in a file; `file` is its name for errors, `load_member` finds the members of a suite.
 
     Raises ProtocolError with file, key and value for whatever is unknown, missing, of a wrong type or contradictory.
     """
     top = read_toml(content, file)
     schema = top.choice("schema", (PROTOCOL_SCHEMA, SUITE_SCHEMA))
+    return _suite(top, load_member) if schema == SUITE_SCHEMA else _protocol(top)
+
+
+def parse_member(content: bytes, file: str) -> Protocol:
+    """The protocol in a file that a suite names; raises as `parse` does, and for a suite."""
+    top = read_toml(content, file)
+    if top.choice("schema", (PROTOCOL_SCHEMA, SUITE_SCHEMA)) == SUITE_SCHEMA:
+        raise top.error("schema", "a suite stands as member of a suite", "List its protocols instead.")
+    return _protocol(top)
+
+
+def _head(top: Section) -> tuple[str, int, str, str]:
     name = _matching(top, "name", top.text("name"), _NAME)
-    head = (name, top.integer("version", 1), top.text("title"), top.text("description"))
-    return _suite(top, head, load_member) if schema == SUITE_SCHEMA else _protocol(top, head)
+    return name, top.integer("version", 1), top.text("title"), top.text("description")
 
 
-def _suite(top: Section, head: tuple[str, int, str, str], load_member: Callable[[str], Protocol | Suite]) -> Suite:
-    section = top.section("suite")
-    members = [load_member(name) for name in section.texts("members")]
+def _suite(top: Section, load_member: Callable[[str], Protocol]) -> Suite:
+    head, section = _head(top), top.section("suite")
+    members = tuple(load_member(name) for name in section.texts("members"))
     section.close()
-    nested = [m.name for m in members if isinstance(m, Suite)]
-    if nested:
-        raise section.error("members", f"{nested[0]!r} is a suite", "List its protocols instead.")
     top.close()
-    return Suite(*head, cast("tuple[Protocol, ...]", tuple(members)), _digest(top))
+    return Suite(*head, members, _digest(top))
 
 
-def _protocol(top: Section, head: tuple[str, int, str, str]) -> Protocol:
+def _protocol(top: Section) -> Protocol:
+    head = _head(top)
     classes = tuple(_matching(top, "classes", c, _CLASS) for c in top.texts("classes"))
     if len(classes) < 2:
         raise top.error("classes", f"{list(classes)!r} is one class", "Declare two or more.")
@@ -309,4 +318,5 @@ __all__ = [
     "Source",
     "Suite",
     "parse",
+    "parse_member",
 ]

@@ -8,13 +8,16 @@ refused, wherever it lies.
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TypeVar
 
 from mebench import plugins
 from mebench.errors import ProtocolError, UnknownName, UsageError
-from mebench.protocol_file import Protocol, Suite, parse
+from mebench.protocol_file import Protocol, Suite, parse, parse_member
 from mebench.sections import read_toml
 
 RELEASED = "released.toml"
+
+P = TypeVar("P", bound=Protocol | Suite)
 
 
 def protocol_names() -> tuple[str, ...]:
@@ -28,31 +31,35 @@ def load_protocol(name: str | Path) -> Protocol | Suite:
     Raises UnknownName with near names, UsageError where the file cannot be read, ProtocolError where it is wrong or an
     edited copy of a released one.
     """
-    if isinstance(name, Path) or name.endswith(".toml"):
-        return _load_path(Path(name))
-    registered = _registered()
-    if name not in registered:
-        raise UnknownName("protocol", name, registered)
-    source = registered[name]
-    loaded = _guarded(parse(source.read_bytes(), source.name, load_protocol), source.name)
-    if loaded.name != name:
+    source = _find(name)
+    loaded = _guarded(parse(_read(source), source.name, lambda member: _member(source, member)), source.name)
+    if isinstance(name, str) and not name.endswith(".toml") and loaded.name != name:
         raise ProtocolError(f"{source.name}: name: {loaded.name!r} is not the file's name.", "Rename one of them.")
     return loaded
 
 
-def _load_path(path: Path) -> Protocol | Suite:
+def _member(suite: Traversable, name: str) -> Protocol:
+    """A protocol that a suite names; one in a file lies relative to the suite's."""
+    source = suite.parent / name if isinstance(suite, Path) and name.endswith(".toml") else _find(name)
+    return _guarded(parse_member(_read(source), source.name), source.name)
+
+
+def _find(name: str | Path) -> Traversable:
+    if isinstance(name, Path) or name.endswith(".toml"):
+        return Path(name)
+    registered = _registered()
+    if name not in registered:
+        raise UnknownName("protocol", name, registered)
+    return registered[name]
+
+
+def _read(source: Traversable) -> bytes:
     try:
-        content = path.read_bytes()
+        return source.read_bytes()
     except OSError as fault:
         raise UsageError(
-            f"The protocol file {path} cannot be read: {fault.strerror}.", "Give a name or a .toml file."
+            f"The protocol file {source} cannot be read: {fault.strerror}.", "Give a name or a .toml file."
         ) from fault
-    return _guarded(parse(content, path.name, lambda member: load_protocol(_beside(path, member))), path.name)
-
-
-def _beside(path: Path, member: str) -> str | Path:
-    """A suite in a file may name its protocols as files, relative to itself."""
-    return path.parent / member if member.endswith(".toml") else member
 
 
 def _packages() -> dict[str, Traversable]:
@@ -84,7 +91,7 @@ def _registered() -> dict[str, Traversable]:
     return {stem: file for stem, (_, file) in found.items()}
 
 
-def _guarded(loaded: Protocol | Suite, file: str) -> Protocol | Suite:
+def _guarded(loaded: P, file: str) -> P:
     """What was loaded, unless it is an edited copy of something released."""
     released = f"{loaded.name}@{loaded.version}"
     for folder in _packages().values():

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mebench.clips import canonical_json
-from mebench.errors import ModelError, UnknownName, UsageError
+from mebench.errors import MebenchError, ModelError, UnknownName, UsageError
 from mebench.grammar import Call, parse_calls, spell
 
 Kind = Literal["frames", "pair", "image", "flow", "vector"]
@@ -187,9 +187,16 @@ class Recipe:
         return PRIVILEGES.index(self.privilege) >= PRIVILEGES.index("apex")
 
     def apply(self, sample: Sample) -> Sample:
-        """The sample after all steps."""
+        """The sample after all steps; ModelError where a step raises what no step should."""
         for bound in self.steps:
-            sample = bound.step.apply(sample, **bound.parameters)
+            try:
+                sample = bound.step.apply(sample, **bound.parameters)
+            except MebenchError:
+                raise
+            except Exception as fault:  # a stranger's step may raise anything
+                raise ModelError(
+                    f"Step {bound} fails: {type(fault).__name__}: {fault}.", "Correct the recipe or the step."
+                ) from fault
         return sample
 
     def __str__(self) -> str:

@@ -11,6 +11,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+_WHOLE_WORD = 16
+"""Words up to this long are not broken while the terminal has room for the other columns."""
+
 NONE = "–"
 """What a table shows where there is no figure."""
 
@@ -35,7 +38,10 @@ _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 @dataclass(frozen=True)
 class Table:
-    """A titled table of text cells. `numeric` names the columns set flush right; `notes` stand below the table."""
+    """A titled table of text cells; without columns, its title and notes alone.
+
+    `numeric` names the columns set flush right; `notes` stand below the table.
+    """
 
     title: str
     columns: tuple[str, ...]
@@ -59,33 +65,23 @@ def plain(text: str) -> str:
 def markdown(table: Table) -> str:
     """A level-2 heading, a GitHub-flavoured table, and the notes as a list."""
     rule = ("---:" if name in table.numeric else "---" for name in table.columns)
-    lines = [f"## {markdown_cell(table.title)}", "", _row(map(markdown_cell, table.columns)), _row(rule)]
-    lines += [_row(map(markdown_cell, row)) for row in table.rows]
+    lines = [f"## {markdown_cell(table.title)}"]
+    if table.columns:
+        lines += ["", _row(map(markdown_cell, table.columns)), _row(rule)]
+        lines += [_row(map(markdown_cell, row)) for row in table.rows]
     lines += ["", *(f"- {markdown_cell(note)}" for note in table.notes)] if table.notes else []
     return "\n".join(lines) + "\n"
 
 
 def latex(table: Table) -> str:
     """A `table` environment with `tabular` and `\\hline` rules: no package is needed beyond UTF-8 input."""
-    alignment = "".join("r" if name in table.numeric else "l" for name in table.columns)
-    body = [" & ".join(map(latex_cell, row)) + r" \\" for row in (table.columns, *table.rows)]
-    notes = [rf"\par\footnotesize {latex_cell(note)}" for note in table.notes]
-    return "\n".join(
-        [
-            r"\begin{table}",
-            rf"\caption{{{latex_cell(table.title)}}}",
-            rf"\begin{{tabular}}{{{alignment}}}",
-            r"\hline",
-            body[0],
-            r"\hline",
-            *body[1:],
-            r"\hline",
-            r"\end{tabular}",
-            *notes,
-            r"\end{table}",
-            "",
-        ]
-    )
+    lines = [r"\begin{table}", rf"\caption{{{latex_cell(table.title)}}}"]
+    if table.columns:
+        alignment = "".join("r" if name in table.numeric else "l" for name in table.columns)
+        names, *body = (" & ".join(map(latex_cell, row)) + r" \\" for row in (table.columns, *table.rows))
+        lines += [rf"\begin{{tabular}}{{{alignment}}}", r"\hline", names, r"\hline", *body, r"\hline", r"\end{tabular}"]
+    lines += [rf"\par\footnotesize {latex_cell(note)}" for note in table.notes]
+    return "\n".join([*lines, r"\end{table}", ""])
 
 
 def terminal(table: Table, *, width: int, colour: bool) -> str:
@@ -95,15 +91,24 @@ def terminal(table: Table, *, width: int, colour: bool) -> str:
     from rich.table import Table as Grid
     from rich.text import Text
 
-    grid = Grid(box=box.SIMPLE_HEAD, title=Text(plain(table.title)), title_justify="left", pad_edge=False)
-    for name in table.columns:
-        right = name in table.numeric
-        grid.add_column(Text(plain(name)), justify="right" if right else "left", overflow="fold", no_wrap=right)
+    title = Text(plain(table.title), style="bold")
+    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    least = [_least_width(table, i) for i in range(len(table.columns))]
+    roomy = sum(least) + 3 * len(least) <= width  # rich cuts the table off where minimum widths do not fit
+    for name, minimum in zip(table.columns, least, strict=True):
+        grid.add_column(
+            Text(plain(name)),
+            justify="right" if name in table.numeric else "left",
+            overflow="fold",
+            min_width=minimum if roomy else None,
+        )
     for row in table.rows:
         grid.add_row(*(Text(plain(cell)) for cell in row))  # Text, not str: brackets in a name are no rich markup
     drawn = io.StringIO()
     console = Console(file=drawn, width=width, force_terminal=colour, color_system="auto" if colour else None)
-    console.print(grid)
+    console.print(title)
+    if table.columns:
+        console.print(grid)
     for note in table.notes:
         console.print(Text(plain(note)))
     return "\n".join(line.rstrip() for line in drawn.getvalue().splitlines()) + "\n"
@@ -133,6 +138,14 @@ def csv_cell(text: str) -> str:
     """The text with an apostrophe before what a spreadsheet would take for a formula."""
     shown = plain(text)
     return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
+
+
+def _least_width(table: Table, column: int) -> int:
+    """The width that breaks no figure of the column and no word of common length."""
+    cells = [plain(text) for text in (table.columns[column], *(row[column] for row in table.rows))]
+    if table.columns[column] in table.numeric:
+        return max(map(len, cells))
+    return min(_WHOLE_WORD, max((len(word) for cell in cells for word in cell.split()), default=0))
 
 
 def _row(cells: Iterable[str]) -> str:

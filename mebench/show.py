@@ -1,6 +1,6 @@
 """A protocol or suite explained: in words, and as plain JSON values."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -136,7 +136,7 @@ def _dataset_lines(protocol: Protocol, source: Source, selection: Selection | No
             yield f"in:       {', '.join(values)}{f' as {label}' if values != [label] else ''}"
     found = selection.left_out if selection else {}
     for value in dict.fromkeys([*source.left_out, *found]):
-        number = f" ({found.get(value, 0)} clips)" if selection else ""
+        number = f" ({_number(found.get(value, 0), 'clip')})" if selection else ""
         yield f"out:      {value}{number}: {source.left_out.get(value, 'not a class of this protocol')}"
     exclusions = selection.excluded if selection else source.exclusions
     for (releases, reason, word), struck in groupby(exclusions, lambda e: (e.releases, e.reason, e.source)):
@@ -158,11 +158,12 @@ def _given(selection: Selection | None) -> str:
 
 
 def _counted(counts: Counts) -> str:
-    return f"{counts.clips} clips of {counts.subjects} subjects: {_numbered(counts.per_class.items())}"
+    per_class = ", ".join(f"{name} {number}" for name, number in counts.per_class.items())
+    return f"{_number(counts.clips, 'clip')} of {_number(counts.subjects, 'subject')}: {per_class}"
 
 
-def _numbered(pairs: Iterable[tuple[str, int]]) -> str:
-    return ", ".join(f"{name} {number}" for name, number in pairs)
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 __all__ = ["describe", "show_record"]

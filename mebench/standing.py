@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ def entry_of_run(run: runs.StoredRun, *, tried: int) -> Entry:
         fidelity=facts["fidelity"],
         predictions={seed.seed: seed.predictions() for seed in run.seeds},
         expected=run.seeds[0].expected,
+        classes=run.seeds[0].classes,
         subjects=manifest["subjects"],
         tried=tried,
         weights=" ".join(f"{name}:{digest[:12]}" for name, digest in sorted(spec["weights"].items())),
@@ -68,9 +71,24 @@ def leaderboard_text(home: Path, protocol: str | None, form: str | None, *, widt
     if form == "csv":
         return leaderboard.to_csv(row for board in found for row in board.rows)
     if form == "json":
-        return json.dumps(leaderboard.record(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(record(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     draw = {"md": markdown, "tex": latex}.get(form or "", lambda t: terminal(t, width=width, colour=colour))
     return "\n".join(draw(table) for table in tables(found))
+
+
+def record(found: tuple[Board, ...]) -> dict[str, Any]:
+    """The boards as plain JSON values, null where there is no figure."""
+
+    def plain(value: Any) -> Any:
+        return None if isinstance(value, float) and math.isnan(value) else value
+
+    return {
+        "schema": "mebench.leaderboard/1",
+        "boards": [
+            {"heading": board.heading, "rows": [{k: plain(v) for k, v in asdict(row).items()} for row in board.rows]}
+            for board in found
+        ],
+    }
 
 
 def _member_names(protocol: str) -> set[str]:

@@ -205,6 +205,8 @@ def test_wrong_images_are_refused() -> None:
     X, y = corpus()
     with pytest.raises(ModelError, match="shape"):
         Toy().fit(X[0], y)
+    with pytest.raises(ModelError, match="different shapes"):
+        Toy().fit([X[0], X[1, :4]], y[:2])
     with pytest.raises(ModelError, match="labels"):
         Toy().fit(X, y[:-1])
     with pytest.raises(ModelError, match="not finite"):

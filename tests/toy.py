@@ -59,4 +59,3 @@ def informative_inputs(task: Task, noise: float = 0.5) -> dict[str, NDArray[np.f
         signal = np.eye(len(classes))[classes.index(item.label)]
         found[item.id] = (signal + noise * generator.standard_normal(len(classes))).astype(np.float32)
     return found
-

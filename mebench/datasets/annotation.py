@@ -72,7 +72,8 @@ def choose_table(
 ) -> tuple[str, Sheet]:
     """The one (version, table) among the candidates that is meant; copies of one table count as one.
 
-    Raises `AnnotationError` where the version asked for is not there, or where different tables are and none was asked for.
+    Raises `AnnotationError` where the version asked for is not there, or where different tables are and none was
+    asked for.
     """
     distinct: dict[tuple[str, tuple[tuple[str, ...], ...]], Sheet] = {}
     for version, sheet in candidates:

@@ -67,7 +67,7 @@ def _version(sheet: Sheet) -> str:
 
 def _coded(sheet: Sheet) -> list[Coded]:
     return [
-        Coded(*key.split("/"), cells={field: cells.get(field) for field in _FIELDS}, where=where)
+        Coded(key[:5], key[6:], {field: cells.get(field) for field in _FIELDS}, where)
         for key, cells, where in _cells(sheet)
     ]
 
@@ -129,14 +129,15 @@ DATASET = Corpus(
     title="CASME II",
     fps=200.0,
     citation="""@article{yan2014casme2,
-  author = {Yan, Wen-Jing and Li, Xiaobai and Wang, Su-Jing and Zhao, Guoying and Liu, Yong-Jin and Chen, Yu-Hsin and Fu, Xiaolan},
+  author = {Yan, Wen-Jing and Li, Xiaobai and Wang, Su-Jing and Zhao, Guoying and Liu, Yong-Jin and Chen, Yu-Hsin
+            and Fu, Xiaolan},
   title = {{CASME II}: An Improved Spontaneous Micro-Expression Database and the Baseline Evaluation},
   journal = {PLOS ONE}, volume = {9}, number = {1}, pages = {e86041}, year = {2014},
   doi = {10.1371/journal.pone.0086041}
 }""",
     access=(
-        "Owner: Institute of Psychology, Chinese Academy of Sciences. Apply at http://casme.psych.ac.cn/casme/e2 with the form "
-        "and a scanned, signed licence agreement. For research only; faces of sub12 and sub22 are never to be published."
+        "Owner: Institute of Psychology, Chinese Academy of Sciences. Apply at http://casme.psych.ac.cn/casme/e2 "
+        "with the form and a scanned, signed licence agreement. Faces of sub12 and sub22 are never to be published."
     ),
     releases={
         "coding-20140508": Release(255, 26, _EMOTIONS_2014),

@@ -1,6 +1,6 @@
 """From coded cells to clips: every reader ends here, so that a doubt has one name in all corpora."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,8 +18,8 @@ SPELLINGS = {"other": "others"}
 class Coded:
     """One coded clip before it is interpreted.
 
-    `subject` and `name` are normalised; `cells` holds the fields as the annotation has them: onset, offset, emotion, and apex,
-    action_units, objective where the corpus codes them. `where` names file and row for messages.
+    `subject` and `name` are normalised; `cells` holds the fields as the annotation has them: onset, offset, emotion,
+    and apex, action_units, objective where the corpus codes them. `where` names file and row for messages.
     """
 
     subject: str
@@ -75,21 +75,22 @@ def clip_of(coded: Coded, dataset: str, corpus: str, fps: float, corrected: Iter
     )
 
 
-def doubts(clip: Clip, kept: Mapping[str, Entry]) -> list[Note]:
-    """What a user should know of a clip: an apex that cannot be one, units that are not certain.
+def doubts(clips: Sequence[Clip], kept: Mapping[tuple[str, str], Entry]) -> list[Note]:
+    """What a user should know of the clips: classes that were derived, an apex that cannot be one, uncertain units.
 
-    `kept` holds, by field, the values that the corrections file keeps; its reason then stands for ours.
+    `kept` holds, by clip id and field, the odd values that the corrections file keeps; its reason then stands for ours.
     """
-    notes = [
-        Note("warning", f"{entry.field} {entry.old!r} kept as coded: {entry.reason}", clip.id)
-        for entry in kept.values()
-    ]
-    if "apex" not in kept:
-        notes += [Note(level, text, clip.id) for flag, (level, text) in _DOUBTS.items() if flag in clip.flags]
-    units = clip.action_units
-    if "action_units" not in kept and (units.unresolved or units.remarks):
-        what = "are not certain" if units.unresolved else "carry a remark"
-        notes.append(Note("warning", f"the action units {units.text!r} {what}", clip.id))
+    derived = sum("objective-derived" in clip.flags for clip in clips)
+    notes = [Note("warning", f"{derived} objective classes are derived, not released")] if derived else []
+    for (clip_id, name), entry in kept.items():
+        notes.append(Note("warning", f"{name} {entry.old!r} kept as coded: {entry.reason}", clip_id))
+    for clip in clips:
+        if (clip.id, "apex") not in kept:
+            notes += [Note(level, text, clip.id) for flag, (level, text) in _DOUBTS.items() if flag in clip.flags]
+        units = clip.action_units
+        if (clip.id, "action_units") not in kept and (units.unresolved or units.remarks):
+            what = "are not certain" if units.unresolved else "carry a remark"
+            notes.append(Note("warning", f"the action units {units.text!r} {what}", clip.id))
     return notes
 
 
@@ -126,7 +127,9 @@ def _apex_flags(onset: int, apex: int | None, offset: int, *, coded: bool) -> li
 
 
 def _units(coded: Coded) -> tuple[ActionUnits, ObjectiveClass | None, Literal["released", "derived"] | None]:
-    """The units and the objective class: the released one, else one derived from the units, else none (no units coded)."""
+    """The units and the objective class: the released one, else one derived from the units, else none (no units
+    coded).
+    """
     if "action_units" not in coded.cells:
         return ActionUnits(), None, None
     try:

@@ -1,7 +1,8 @@
 """Corrections of released annotations: read, matched against version and old value, applied, recorded.
 
-A file lists `[[entry]]` tables: `versions`, `clip` (`subject/name`), `field`, `old`, `reason`, `source` and, where the value is
-replaced, `new` (an empty text for none). An entry without `new` records an odd value that is kept as coded, and why.
+A file lists `[[entry]]` tables: `versions`, `clip` (`subject/name`), `field`, `old`, `reason`, `source` and, where
+the value is replaced, `new` (an empty text for none). An entry without `new` records an odd value that is kept as
+coded, and why.
 """
 
 import tomllib
@@ -76,9 +77,9 @@ def parse_entries(text: str, origin: str) -> tuple[Entry, ...]:
 def correct(entries: tuple[Entry, ...], version: str, clips: Mapping[str, Values], *, strict: bool = True) -> Corrected:
     """The cells of each clip (`subject/name`) with the entries of this version applied where the old value matches.
 
-    Raises `CorrectionError` where a clip is there, the version is the entry's, and the value to replace is another one: the
-    annotation is then not the release it is taken for. Not strict, such an entry is passed over (synthetic corpora share the names of
-    clips with the real ones, and nothing else).
+    Raises `CorrectionError` where a clip is there, the version is the entry's, and the value to replace is another
+    one: the annotation is then not the release it is taken for. Not strict, such an entry is passed over (synthetic
+    corpora share the names of clips with the real ones, and nothing else).
     """
     values = {clip: dict(cells) for clip, cells in clips.items()}
     applied: list[Correction] = []
@@ -118,7 +119,8 @@ def _entry(table: Any, where: str) -> Entry:
 
 def _differs(entry: Entry, version: str, coded: str) -> CorrectionError:
     return CorrectionError(
-        f"{entry.clip}: the correction of {entry.field} expects {entry.old!r} in {version}, the annotation holds {coded!r}.",
+        f"{entry.clip}: the correction of {entry.field} expects {entry.old!r} in {version}, "
+        f"the annotation holds {coded!r}.",
         "Restore the released annotation, or load it without corrections.",
     )
 

@@ -19,8 +19,9 @@ _NUMBER = re.compile(r"[0-9]+")
 class FrameFolder:
     """The frames of one clip.
 
-    `frames` holds number and file name, sorted by number; the number is the last integer of the file's stem. Where two files
-    bear one number the first by name stands in `frames`, the others in `duplicates`. `strays` are files that are no frames.
+    `frames` holds number and file name, sorted by number; the number is the last integer of the file's stem. Where
+    two files bear one number the first by name stands in `frames`, the others in `duplicates`. `strays` are files
+    that are no frames.
     """
 
     path: Path
@@ -38,9 +39,10 @@ class FrameFolder:
 class Layout:
     """How a corpus lays out its clip folders.
 
-    `folder` matches the name of a clip folder. `key` turns the path's parts (the root's own name first, the clip folder's
-    last) into (clip id, variant), or None for a folder that is no clip of the corpus. `variants` lists the variants in order
-    of preference; those in `whole` hold more than onset to offset. `sizes` gives (width, height) where it is known.
+    `folder` matches the name of a clip folder. `key` turns the path's parts (the root's own name first, the clip
+    folder's last) into (clip id, variant), or None for a folder that is no clip of the corpus. `variants` lists the
+    variants in order of preference; those in `whole` hold more than onset to offset. `sizes` gives (width, height)
+    where it is known.
     """
 
     folder: re.Pattern[str]
@@ -57,7 +59,8 @@ Tree = Mapping[str, Mapping[str, tuple[Path, ...]]]
 def scan(root: Path, layout: Layout) -> Tree:
     """Every clip folder below the root by variant and case-folded clip id.
 
-    Raises `FrameError` for a folder that is a link leading out of the root, `AnnotationError` where the root cannot be read.
+    Raises `FrameError` for a folder that is a link leading out of the root, `AnnotationError` where the root cannot
+    be read.
     """
     if not root.is_dir():
         return {}
@@ -74,7 +77,9 @@ def scan(root: Path, layout: Layout) -> Tree:
 
 
 def walk(root: Path, stop: re.Pattern[str], deepest: int = DEEPEST, *, refuse_links: bool = True) -> Iterator[Path]:
-    """Every folder below the root, sorted; not below those whose name matches `stop`, nor through links that lead out."""
+    """Every folder below the root, sorted; not below those whose name matches `stop`, nor through links that lead
+    out.
+    """
     inside = root.resolve()
     visited = 0
     pending = [(root, 0)]
@@ -139,8 +144,8 @@ def choose(
 ) -> dict[str, FrameFolder]:
     """The folder of each clip in one variant; `clips` maps case-folded ids to ids.
 
-    Without a variant, the one that holds most of the clips; among equals the one the layout prefers. Raises `FrameError` where the
-    variant is not there or two folders claim one clip.
+    Without a variant, the one that holds most of the clips; among equals the one the layout prefers. Raises
+    `FrameError` where the variant is not there or two folders claim one clip.
     """
     if variant is None:
         held = {name: len(clips.keys() & tree.get(name, {}).keys()) for name in layout.variants}
@@ -183,4 +188,4 @@ def _leads_out(path: Path, root: Path) -> DataError:
     )
 
 
-__all__ = ["FrameFolder", "Layout", "Tree", "choose", "frame_number", "list_frames", "scan", "walk"]
+__all__ = ["FrameFolder", "Layout", "Tree", "choose", "entries", "frame_number", "list_frames", "scan", "walk"]

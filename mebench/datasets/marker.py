@@ -27,8 +27,8 @@ _KINDS: dict[str, type] = {
 def read_marker(root: Path) -> SyntheticMark | None:
     """The mark of the folder, None where there is no marker file.
 
-    Raises `AnnotationError` where the file is there and unreadable: a damaged marker must not turn a synthetic corpus into
-    a real one.
+    Raises `AnnotationError` where the file is there and unreadable: a damaged marker must not turn a synthetic corpus
+    into a real one.
     """
     path = root / MARKER
     try:
@@ -51,8 +51,8 @@ def write_marker(root: Path, mark: SyntheticMark) -> None:
 def find_marker(annotation: Path, root: Path) -> SyntheticMark | None:
     """The mark nearest to an annotation file or folder: looked for from there upwards, to two folders above the root.
 
-    A user may name the corpus, a folder above it, a folder inside it or the workbook itself; whichever it is, a synthetic
-    corpus has to be known as one.
+    A user may name the corpus, a folder above it, a folder inside it or the workbook itself; whichever it is, a
+    synthetic corpus has to be known as one.
     """
     start, top = annotation.absolute(), root.absolute()
     above = [top, *top.parents][:3]

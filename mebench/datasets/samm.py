@@ -59,6 +59,10 @@ def _key(parts: Sequence[str]) -> tuple[str, str] | None:
     return f"samm/{name[:3]}/{name}", {"crop": "cropped"}.get(variant, variant)
 
 
+_EMOTIONS = {
+    "anger": 57, "happiness": 26, "others": 26, "surprise": 15, "contempt": 12, "disgust": 9, "fear": 8, "sadness": 6,
+}  # fmt: skip
+
 DATASET = Corpus(
     name="samm",
     corpus="samm",
@@ -67,29 +71,15 @@ DATASET = Corpus(
     citation="""@article{davison2018samm,
   author = {Davison, Adrian K. and Lansley, Cliff and Costen, Nicholas and Tan, Kevin and Yap, Moi Hoon},
   title = {{SAMM}: A Spontaneous Micro-Facial Movement Dataset},
-  journal = {IEEE Transactions on Affective Computing}, volume = {9}, number = {1}, pages = {116--129}, year = {2018},
+  journal = {IEEE Transactions on Affective Computing}, volume = {9}, number = {1}, pages = {116--129},
+  year = {2018},
   doi = {10.1109/TAFFC.2016.2573832}
 }""",
     access=(
-        "Owner: Manchester Metropolitan University. Apply at https://helward.mmu.ac.uk/STAFF/m.yap/dataset.php; the licence "
-        "agreement names who may use the data and which faces may be published."
+        "Owner: Manchester Metropolitan University. Apply at https://helward.mmu.ac.uk/STAFF/m.yap/dataset.php; the "
+        "licence agreement names who may use the data and which faces may be published."
     ),
-    releases={
-        "facs-v2": Release(
-            159,
-            29,
-            {
-                "anger": 57,
-                "happiness": 26,
-                "others": 26,
-                "surprise": 15,
-                "contempt": 12,
-                "disgust": 9,
-                "fear": 8,
-                "sadness": 6,
-            },  # fmt: skip
-        )
-    },
+    releases={"facs-v2": Release(159, 29, _EMOTIONS)},
     layout=Layout(
         folder=CLIP,
         key=_key,

@@ -1,7 +1,8 @@
 """SMIC: 164 clips of 16 people at 100 fps (HS), 71 of 8 people at 25 fps (VIS, NIR) (Li et al., FG 2013).
 
-The trimmed clips carry no annotation but their folders: names give subject and class, the first and last frame are onset and
-offset. SMIC-E, the same events with the frames around them, has a workbook. No apex, no action units are coded.
+The trimmed clips carry no annotation but their folders: names give subject and class, the first and last frame are
+onset and offset. SMIC-E, the same events with the frames around them, has a workbook. No apex, no action units are
+coded.
 """
 
 import re
@@ -87,9 +88,8 @@ def _read_workbook(modality: Modality, root: Path, annotation: str | None) -> Co
         if not _is_remark(line):
             row, later = _from_line(sheet, line)
             rows.append(row)
-            notes += [
-                Note("warning", f"a later event is listed: {on} to {off}", _id(row, modality)) for on, off in later
-            ]
+            clip = f"smic-e-{modality}/{row.key}"
+            notes += [Note("warning", f"a later event is listed: {on} to {off}", clip) for on, off in later]
     return Coding(version, tuple(rows), sheet.path, notes=tuple(notes))
 
 
@@ -115,7 +115,8 @@ def _from_line(sheet: Sheet, line: Line) -> tuple[Coded, list[tuple[int, int]]]:
 
 
 def _later_events(line: Line, first: tuple[int, int]) -> list[tuple[int, int]]:
-    """The second and third event, where they are events: the released third-event cells are mostly the debris of formulas.
+    """The second and third event, where they are events: the released third-event cells are mostly the debris of
+    formulas.
 
     An event has a start and an end in that order and repeats no other.
     """
@@ -128,21 +129,20 @@ def _later_events(line: Line, first: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def _canonical(name: re.Match[str]) -> tuple[str, str]:
-    """Subject and clip name in the one spelling used here: `s01`, `s1_ne_01`, whatever was padded on disk or in a list."""
+    """Subject and clip name in the one spelling used here: `s01`, `s1_ne_01`, whatever was padded on disk or in a
+    list.
+    """
     subject = int(name[1])
     return f"s{subject:02d}", f"s{subject}_{name[2].casefold()}_{int(name[3]):02d}"
-
-
-def _id(row: Coded, modality: Modality) -> str:
-    return f"smic-e-{modality}/{row.key}"
 
 
 def _key(modality: Modality, long: bool, parts: Sequence[str]) -> tuple[str, str] | None:  # noqa: FBT001 -- bound once
     name = CLIP.fullmatch(parts[-1])
     above = list(reversed(parts[:-1]))
     found = next((m for m in map(_MODALITY.search, above) if m), None)
-    outside = name is None or found is None or found[1].casefold() != modality or "non_micro" in above
-    if outside or long != any(_LONG.search(part) for part in above):
+    if name is None or found is None or found[1].casefold() != modality or "non_micro" in above:
+        return None
+    if long != any(_LONG.search(part) for part in above):
         return None
     dataset = f"smic-e-{modality}" if long else {"hs": "smic"}.get(modality, f"smic-{modality}")
     variant = "cropped" if any("cropped" in part.casefold() for part in above) else "raw"
@@ -156,8 +156,9 @@ _CITATION = """@inproceedings{li2013smic,
   doi = {10.1109/FG.2013.6553717}
 }"""
 _ACCESS = (
-    "Owner: Center for Machine Vision and Signal Analysis, University of Oulu. Apply at https://www.oulu.fi/cmvs/node/41319 "
-    "with a signed licence agreement. HS, VIS and NIR show the same people and events."
+    "Owner: Center for Machine Vision and Signal Analysis, University of Oulu. Apply at "
+    "https://www.oulu.fi/cmvs/node/41319 with a signed licence agreement. HS, VIS and NIR show the "
+    "same people and events."
 )
 _HS_EMOTIONS = {"negative": 70, "positive": 51, "surprise": 43}
 _E_HS_EMOTIONS = {"negative": 66, "positive": 51, "surprise": 40}

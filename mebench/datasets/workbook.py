@@ -29,7 +29,9 @@ _OLE = b"\xd0\xcf\x11\xe0"  # old .xls, and .xlsx with a password
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of a table: its number in the sheet, and its cells by column name (None where the sheet has no such column)."""
+    """One row of a table: its number in the sheet, and its cells by column name (None where the sheet has no such
+    column).
+    """
 
     number: int
     cells: Mapping[str, object]
@@ -37,7 +39,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table in a workbook: where it stands, the names of the columns it has, and its rows with a subject and a name."""
+    """A table in a workbook: where it stands, the names of the columns it has, and its rows with a subject and a
+    name.
+    """
 
     path: Path
     title: str
@@ -54,7 +58,8 @@ class Columns:
     """Which table is looked for.
 
     `names` gives for each column the header texts it goes by (case, spaces and signs do not count). `required` must be
-    there; a header of `foreign` shows that the table belongs to another corpus. `titles` restricts the sheets, if given.
+    there; a header of `foreign` shows that the table belongs to another corpus. `titles` restricts the sheets, if
+    given.
     """
 
     names: Mapping[str, Sequence[str]]
@@ -66,7 +71,8 @@ class Columns:
 def read_tables(path: Path, columns: Columns) -> tuple[Sheet, ...]:
     """Every sheet of the workbook that holds the table; none where no row looks like its header.
 
-    Raises `AnnotationError` where the file cannot be read, a header row lacks a required column, or a cell is far too long.
+    Raises `AnnotationError` where the file cannot be read, a header row lacks a required column, or a cell is far too
+    long.
     """
     with _opened(path) as book:
         sheets = [

@@ -95,7 +95,12 @@ def _seeds(random_state: object) -> tuple[int, int]:
 
 def _images(X: ArrayLike) -> NDArray[Any]:
     """X as (n, c, h, w); raises ModelError for another shape or for values that are not finite."""
-    images = np.asarray(X)
+    try:
+        images = np.asarray(X)
+    except ValueError as fault:  # rows of different shapes
+        raise ModelError(
+            "A network was given images of different shapes.", "End its recipe with a resize or an align."
+        ) from fault
     if images.ndim == 3:
         images = images[:, None]
     if images.ndim != 4 or 0 in images.shape:

@@ -111,7 +111,7 @@ class _Run:
         self.network, self.images, self.codes, self.settings = network, images, codes, settings
         self.optimiser = _optimiser(network, settings)
         self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
-        sampling, augmenting = np.random.SeedSequence(seed).generate_state(2, np.uint64) >> np.uint64(1)
+        sampling, augmenting = np.random.SeedSequence(seed).generate_state(2)
         self.sampling = torch.Generator().manual_seed(int(sampling))
         self.augmenting = torch.Generator().manual_seed(int(augmenting))
         self.targets = codes.to(images.device)

@@ -38,5 +38,27 @@ class Camera:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """A picture drawn at `supersampling` times a camera's resolution."""
+
+    camera: Camera
+    supersampling: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.camera.height * self.supersampling, self.camera.width * self.supersampling
+
+    @property
+    def unit(self) -> float:
+        """Its pixels per pixel of a 640x480 frame."""
+        return self.camera.scale * self.supersampling
+
+    def place(self, points: FloatArray) -> NDArray[np.float64]:
+        """Points (n, 2) of a 640x480 frame in its pixels."""
+        return (self.camera.from_reference(points) + 0.5) * self.supersampling - 0.5
+
+
 def _centre(width: int, height: int) -> NDArray[np.float64]:
     return np.array([(width - 1) / 2, (height - 1) / 2])

@@ -1,18 +1,18 @@
 """The sharp neutral picture of a person that every frame is sampled from.
 
-It is drawn at `SUPERSAMPLING` times the camera's resolution and holds nothing the camera could not resolve, so that bilinear
-sampling of it moves skin exactly and blurs it little. (OpenCV samples float32 bilinearly with exact positions; its cubic and
-Lanczos tables round positions to 1/32 px, which at half a pixel of motion is a visible staircase.)
+It is drawn at `SUPERSAMPLING` times the camera's resolution and holds nothing the camera could not resolve, so that
+bilinear sampling of it moves skin exactly and blurs it little.
 """
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mebench.synth.camera import REFERENCE_HEIGHT, REFERENCE_WIDTH, Camera
+from mebench.synth.camera import REFERENCE_HEIGHT, REFERENCE_WIDTH, Camera, Canvas
 from mebench.synth.features import draw_features
 from mebench.synth.identities import Identity
 from mebench.synth.portrait import FACE_WIDTH_PX, Portrait
+from mebench.synth.sampling import sample
 
 SUPERSAMPLING = 3
 
@@ -23,17 +23,19 @@ _SHADING_SIGMA_PX, _SHADING_STRENGTH = 45.0, 0.06
 _FRECKLE_STRENGTH = 0.22
 
 
-def neutral_picture(identity: Identity, portrait: Portrait, camera: Camera) -> NDArray[np.float32]:
-    """The person's neutral face (h, w, 3) or (h, w), float32 grey levels, `SUPERSAMPLING` times the camera's size.
+def neutral_picture(
+    identity: Identity, portrait: Portrait, camera: Camera, supersampling: int = SUPERSAMPLING
+) -> NDArray[np.float32]:
+    """The person's neutral face (h, w, 3) BGR or (h, w), float32 grey levels, `supersampling` times the camera's size.
 
     `portrait` is already mirrored where the identity is.
     """
-    height, width = camera.height * SUPERSAMPLING, camera.width * SUPERSAMPLING
+    height, width = camera.height * supersampling, camera.width * supersampling
     bending = cv2.resize(_bending(identity, portrait, camera), (width, height), interpolation=cv2.INTER_CUBIC)
     enlarged = cv2.resize(portrait.image, None, fx=_ENLARGED, fy=_ENLARGED, interpolation=cv2.INTER_LANCZOS4)
     source = (bending + np.float32(0.5)) * np.float32(_ENLARGED) - np.float32(0.5)
-    picture = cv2.remap(enlarged, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    picture = _toned(np.clip(picture, 0, 255), identity) * np.exp(_skin(identity, camera))[..., None]
+    picture = sample(enlarged, source, mirror_edges=True)
+    picture = _toned(np.clip(picture, 0, 255), identity) * np.exp(_skin(identity, camera, supersampling))[..., None]
     picture = np.clip(picture, 0, 255).astype(np.float32)
     return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) if camera.grey else picture
 
@@ -67,14 +69,13 @@ def _toned(picture: NDArray[np.float32], identity: Identity) -> NDArray[np.float
     return toned.astype(np.float32)  # type: ignore[no-any-return]
 
 
-def _skin(identity: Identity, camera: Camera) -> NDArray[np.float32]:
+def _skin(identity: Identity, camera: Camera, supersampling: int) -> NDArray[np.float32]:
     """Log brightness (h, w) over the frame: pores and freckles on the face, shading and a light from one side everywhere."""
     rng = np.random.default_rng(identity.texture)
-    size = (camera.height * SUPERSAMPLING, camera.width * SUPERSAMPLING)
-    unit = camera.scale * SUPERSAMPLING
-    detail = _PORE_STRENGTH * _noise(rng, size, _PORE_SIGMA_PX * unit) + _freckles(rng, identity, camera, size)
-    features = draw_features(identity, camera, SUPERSAMPLING)
-    return detail * _face_mask(identity, camera, size) + features + _shading(rng, identity, camera, size)
+    canvas = Canvas(camera, supersampling)
+    pores = _PORE_STRENGTH * _noise(rng, canvas.size, _PORE_SIGMA_PX * canvas.unit)
+    detail = (pores + _freckles(rng, identity, canvas)) * _face_mask(identity, canvas)
+    return detail + draw_features(identity, canvas) + _shading(rng, identity, canvas)
 
 
 def _noise(rng: np.random.Generator, size: tuple[int, int], sigma: float) -> NDArray[np.float32]:
@@ -86,39 +87,35 @@ def _noise(rng: np.random.Generator, size: tuple[int, int], sigma: float) -> NDA
     return ((smooth - smooth.mean()) / smooth.std()).astype(np.float32)  # type: ignore[no-any-return]
 
 
-def _freckles(
-    rng: np.random.Generator, identity: Identity, camera: Camera, size: tuple[int, int]
-) -> NDArray[np.float32]:
-    spots = np.zeros(size, np.float32)
+def _freckles(rng: np.random.Generator, identity: Identity, canvas: Canvas) -> NDArray[np.float32]:
+    spots = np.zeros(canvas.size, np.float32)
     cheeks = identity.landmarks[30] + rng.normal(0, (60, 32), (identity.freckles, 2))
-    radii = rng.uniform(0.7, 1.6, identity.freckles) * camera.scale * SUPERSAMPLING
+    radii = rng.uniform(0.7, 1.6, identity.freckles) * canvas.unit
     depths = -_FRECKLE_STRENGTH * rng.uniform(0.3, 1, identity.freckles)
-    centres = (camera.from_reference(cheeks) + 0.5) * SUPERSAMPLING - 0.5
+    centres = canvas.place(cheeks)
     for (x, y), radius, depth in zip(centres.round().astype(int), radii, depths, strict=True):
         cv2.circle(spots, (int(x), int(y)), round(radius), float(depth), -1)
-    return cv2.GaussianBlur(spots, (0, 0), 0.5 * camera.scale * SUPERSAMPLING)  # type: ignore[no-any-return]
+    return cv2.GaussianBlur(spots, (0, 0), 0.5 * canvas.unit)  # type: ignore[no-any-return]
 
 
-def _shading(
-    rng: np.random.Generator, identity: Identity, camera: Camera, size: tuple[int, int]
-) -> NDArray[np.float32]:
-    unit = camera.scale * SUPERSAMPLING
+def _shading(rng: np.random.Generator, identity: Identity, canvas: Canvas) -> NDArray[np.float32]:
+    size, unit = canvas.size, canvas.unit
     x = (np.arange(size[1], dtype=np.float32) - size[1] / 2) / np.float32(FACE_WIDTH_PX * unit)
     y = (np.arange(size[0], dtype=np.float32) - size[0] / 2) / np.float32(FACE_WIDTH_PX * unit)
     ramp = np.tanh(np.float32(identity.light[0]) * x)[None] + np.tanh(np.float32(identity.light[1]) * y)[:, None]
     return _SHADING_STRENGTH * _noise(rng, size, _SHADING_SIGMA_PX * unit) + ramp  # type: ignore[no-any-return]
 
 
-def _face_mask(identity: Identity, camera: Camera, size: tuple[int, int]) -> NDArray[np.float32]:
+def _face_mask(identity: Identity, canvas: Canvas) -> NDArray[np.float32]:
     """1 on the face from chin to mid-forehead, 0 off it, with a soft edge; pores on hat or wall would be odd."""
     brows = identity.landmarks[17:27]
     forehead = brows + (0.35 * (brows.mean(0) - identity.landmarks[30]))
-    outline = (camera.from_reference(np.concatenate([identity.landmarks, forehead])) + 0.5) * SUPERSAMPLING - 0.5
+    outline = canvas.place(np.concatenate([identity.landmarks, forehead]))
     hull = cv2.convexHull(outline.round().astype(np.int32))
-    mask = cv2.fillConvexPoly(np.zeros(size, np.float32), hull, 1.0)
-    soft = 6 * camera.scale * SUPERSAMPLING
+    mask = cv2.fillConvexPoly(np.zeros(canvas.size, np.float32), hull, 1.0)
+    soft = 6 * canvas.unit
     small = cv2.resize(mask, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    return cv2.resize(cv2.GaussianBlur(small, (0, 0), soft / 4), (size[1], size[0]))  # type: ignore[no-any-return]
+    return cv2.resize(cv2.GaussianBlur(small, (0, 0), soft / 4), canvas.size[::-1])  # type: ignore[no-any-return]
 
 
 __all__ = ["SUPERSAMPLING", "neutral_picture"]

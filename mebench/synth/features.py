@@ -8,17 +8,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mebench.synth.camera import Camera
+from mebench.synth.camera import Canvas
 from mebench.synth.identities import Identity
 
+_BROW_BELOW_PX = 4.0  # the 68-point scheme marks the upper edge of a brow
 _LID, _MOUTH_LINE, _NOSTRIL, _JAW_SHADE = -0.7, -0.6, -0.5, -0.9
 
 
-def draw_features(identity: Identity, camera: Camera, supersampling: int) -> NDArray[np.float32]:
-    """Log brightness (h, w) of the painted features, at `supersampling` times the camera's size."""
-    paint = _Paint(identity.landmarks, camera, supersampling)
+def draw_features(identity: Identity, canvas: Canvas) -> NDArray[np.float32]:
+    """Log brightness (h, w) of the painted features."""
+    paint = _Paint(identity.landmarks, canvas)
     for brow in ([17, 18, 19, 20, 21], [22, 23, 24, 25, 26]):
-        paint.stroke(brow, width=6.5, soft=1.6, depth=-identity.brows)
+        paint.stroke(brow, width=9.0, soft=2.2, depth=-identity.brows, lower=_BROW_BELOW_PX)
     for upper, lower in (([36, 37, 38, 39], [36, 41, 40, 39]), ([42, 43, 44, 45], [42, 47, 46, 45])):
         paint.stroke(upper, width=1.8, soft=0.7, depth=_LID)
         paint.stroke(lower, width=1.2, soft=0.8, depth=_LID / 2)
@@ -33,15 +34,15 @@ def draw_features(identity: Identity, camera: Camera, supersampling: int) -> NDA
 class _Paint:
     """A layer of log brightness on which strokes between landmarks are drawn; lengths in px of a 640x480 frame."""
 
-    def __init__(self, landmarks: NDArray[np.float64], camera: Camera, supersampling: int) -> None:
-        self.log_brightness = np.zeros((camera.height * supersampling, camera.width * supersampling), np.float32)
-        self._unit = camera.scale * supersampling
-        self._points = ((camera.from_reference(landmarks) + 0.5) * supersampling - 0.5) * 16
+    def __init__(self, landmarks: NDArray[np.float64], canvas: Canvas) -> None:
+        self.log_brightness = np.zeros(canvas.size, np.float32)
+        self._unit = canvas.unit
+        self._points = canvas.place(landmarks) * 16
 
-    def stroke(self, indices: list[int], *, width: float, soft: float, depth: float) -> None:
-        """Adds a soft line along landmarks."""
-        mask, corner = self._blank(indices, width + 4 * soft)
-        line = (self._points[indices] - corner * 16).round().astype(np.int32)
+    def stroke(self, indices: list[int], *, width: float, soft: float, depth: float, lower: float = 0.0) -> None:
+        """Adds a soft line along landmarks, or `lower` px below them."""
+        mask, corner = self._blank(indices, width + 4 * soft + lower)
+        line = (self._points[indices] + (0, lower * self._unit * 16) - corner * 16).round().astype(np.int32)
         cv2.polylines(mask, [line], False, 1.0, max(1, round(width * self._unit)), cv2.LINE_AA, shift=4)
         self._add(mask, corner, soft, depth)
 
@@ -57,9 +58,9 @@ class _Paint:
         inside = np.zeros(mask.shape, np.uint8)
         cv2.fillPoly(inside, [(self._points[list(indices)] - corner * 16).round().astype(np.int32)], 1, shift=4)
         away = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) / np.float32(reach * self._unit)
-        top = int((self._points[[indices[0], indices[-1]], 1].mean()) / 16 - corner[1])
-        mask[:] = np.where(away > 0, np.exp(-away), 0)
-        mask[:top] = 0
+        rows = np.arange(mask.shape[0], dtype=np.float32)[:, None] + np.float32(corner[1])
+        top = self._points[[indices[0], indices[-1]], 1].mean() / 16
+        mask[:] = np.where(away > 0, np.exp(-away), 0) * np.clip((rows - top) / (reach * self._unit) + 1, 0, 1)
         self._add(mask, corner, soft, depth)
 
     def _blank(self, indices: list[int], margin: float) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -36,7 +36,7 @@ def draw_identity(rng: np.random.Generator, mean_shape: NDArray[np.float64], *, 
         tone=(float(blue), float(green), float(red)),
         gamma=float(np.exp(rng.normal(0, 0.12))),
         light=(float(light * np.cos(angle)), float(light * np.sin(angle))),
-        brows=float(rng.uniform(0.5, 1.0)),
+        brows=float(rng.uniform(0.6, 1.0)),
         lips=float(rng.uniform(0.1, 0.35)),
         freckles=int(rng.choice([0, 0, 40, 120])),
         texture=int(rng.integers(2**63)),
@@ -71,7 +71,6 @@ RIGHT_BROW, LEFT_BROW, RIGHT_EYE, LEFT_EYE = slice(17, 22), slice(22, 27), slice
 
 def _scale(points: NDArray[np.float64], part: slice, centre: NDArray[np.float64], x: float, y: float) -> None:
     points[part] = centre + (points[part] - centre) * (x, y)
-
 
 
 __all__ = ["Identity", "draw_identity", "draw_shape"]

@@ -1,7 +1,8 @@
 """Annotation workbooks in the owners' layouts, quirks included, from rows that are ours.
 
-Nothing of a released workbook is stored here but its shape: headers, blank columns, prose above the header, text subjects, numbers
-that are sometimes text, formulas with the values a spreadsheet program would have cached. Equal rows give equal bytes.
+Nothing of a released workbook is stored here but its shape: headers, blank columns, prose above the header, text
+subjects, numbers that are sometimes text, formulas with the values a spreadsheet program would have cached. Equal
+rows give equal bytes.
 """
 
 import io
@@ -79,7 +80,9 @@ def objective_2017_workbook(path: Path, rows: Sequence[Row]) -> None:
 
 
 def samm_workbook(path: Path, rows: Sequence[Row], header_row: int = 14) -> None:
-    """Writes the SAMM FACS workbook: prose above the header in `header_row`, the duration as a formula, text subjects."""
+    """Writes the SAMM FACS workbook: prose above the header in `header_row`, the duration as a formula, text
+    subjects.
+    """
     prose = ["SAMM micro-movements, FACS coded", "A synthetic table in the layout of the released one."]
     lines: list[list[Any]] = [[prose[i] if i < len(prose) else f"Note {i}."] for i in range(header_row - 1)]
     header = [
@@ -107,8 +110,8 @@ def smic_e_workbook(
 ) -> None:
     """Writes a SMIC-E workbook: one sheet per modality that has rows, two empty ones, and prose below the HS table.
 
-    Offsets, later events and the clip's range are formulas over cells of other sheets that hold nothing any more, so only
-    the cached values are right.
+    Offsets, later events and the clip's range are formulas over cells of other sheets that hold nothing any more, so
+    only the cached values are right.
     """
     sheets: dict[str, list[list[Any]]] = {}
     cached: dict[str, dict[str, int | str]] = {}
@@ -167,7 +170,9 @@ def _save(
     sheets: Mapping[str, Iterable[Sequence[Any]]],
     cached: Mapping[str, Mapping[str, int | str]] | None = None,
 ) -> None:
-    """Writes the sheets; `cached` gives per sheet and cell what a spreadsheet program would have stored for a formula."""
+    """Writes the sheets; `cached` gives per sheet and cell what a spreadsheet program would have stored for a
+    formula.
+    """
     from openpyxl import Workbook
 
     book = Workbook()

@@ -60,9 +60,9 @@ def transform_points(points: npt.ArrayLike, transform: Doubles) -> Doubles:
 def canonical(landmarks: npt.ArrayLike, size: int) -> Doubles:
     """The similarity from the image of these (68, 2) landmarks to a size × size canonical face.
 
-    It rests on the eye centres, each the mean of six points: the inner corners and the nose bridge alone span a third of
-    that base, and dlib's error of some .7 px per point would show as 2 % of scale. Positions are fractions of the side
-    between the outer pixel edges, so that canonical faces of two sizes are resized copies of each other.
+    It rests on the eye centres, each the mean of six points: the inner corners and the nose bridge alone span a third
+    of that base, and dlib's error of some .7 px per point would show as 2 % of scale. Positions are fractions of the
+    side between the outer pixel edges, so that canonical faces of two sizes are resized copies of each other.
     """
     if size < 1:
         raise DataError(f"A canonical face of {size} px cannot be.", "Ask for at least 1 px.")
@@ -72,9 +72,13 @@ def canonical(landmarks: npt.ArrayLike, size: int) -> Doubles:
 def align(frames: Bytes, motion: Doubles, face: Doubles, size: int) -> Bytes:
     """The frames with head motion removed and the face in its canonical place, (t, size, size[, 3]) uint8.
 
-    `motion` (t, 2, 3) leads from the onset's coordinates to each frame's, `face` (2, 3) from the onset's to the canonical
-    ones. Each frame is resampled once, by bicubic interpolation of motion ∘ face⁻¹; where the face is reduced, the frame is
+    `motion` (t, 2, 3) leads from the onset's coordinates to each frame's, `face` (2, 3) from the onset's to the
+    canonical ones. Each frame is resampled once, through motion ∘ face⁻¹; where the face is reduced, the frame is
     blurred before by the Gaussian that the new sampling asks for. Pixels outside a frame repeat its edge.
+
+    Lanczos over 8 × 8 px, because interpolation must not move skin: on a portrait shifted by up to 1 px and aligned
+    again at .7 of its size, it displaces blocks of 16 px by .006 px RMS, OpenCV's bicubic kernel by .011, bilinear by
+    .020.
     """
     require_frames(frames, "The frames to align")
     if motion.shape != (len(frames), 2, 3):
@@ -88,7 +92,7 @@ def align(frames: Bytes, motion: Doubles, face: Doubles, size: int) -> Bytes:
 
 def _warp(frame: Bytes, backward: Doubles, size: int, sigma: float) -> Bytes:
     source = cv2.GaussianBlur(frame, (0, 0), sigma) if sigma else frame
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
     warped = cv2.warpAffine(source, backward, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(warped, dtype=np.uint8)
 

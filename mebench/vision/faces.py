@@ -25,8 +25,8 @@ SCALES: Final = (0.25, 0.5, 1.0, 2.0)
 """Image sizes searched, in this order; the last finds faces of 40 px."""
 
 CERTAIN: Final = 0.5
-"""A detector score that ends the search. dlib reports from 0 upwards; upright frontal faces score above 1, and the false
-finds that doubling the image brings stay below this."""
+"""A detector score that ends the search one image size later. dlib reports from 0 upwards; upright frontal faces score
+above 1, and the false finds that doubling the image brings stay below this."""
 
 SAME_FACE_OVERLAP: Final = 0.3
 """Intersection over union above which finds on two image sizes are one face."""
@@ -34,14 +34,17 @@ SAME_FACE_OVERLAP: Final = 0.3
 LANDMARK_ZOOM: Final = 4
 """dlib returns whole pixels; on a fourfold enlarged face these are quarters."""
 
-JITTER: Final = tuple((dx, dy, scale) for scale in (0.95, 1.0, 1.05) for dx in (-0.03, 0.03) for dy in (-0.03, 0.03))
-"""Shifts and scales, in box sides, of the boxes whose landmarks are combined by their median: a box moved by 4 px or
-scaled by 5 % alone moves single landmarks by .8 px, a box's rounding to a coarse scale by as much."""
+JITTER: Final = tuple(
+    (dx, dy, scale) for scale in (0.94, 1.0, 1.06) for dx in (-0.04, 0.0, 0.04) for dy in (-0.04, 0.0, 0.04)
+)
+"""Shifts and scales, in box sides, of the boxes whose landmarks are combined by their median. With boxes off by 4 px
+and 3 %, noise of sigma 2 and JPEG 90 it lowers the landmarks' standard deviation from 1.8 to .7 px on one portrait and
+from .8 to .2 on another."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Face:
-    """A face: box (x0, y0, x1, y1) in px, detector score, landmarks (68, 2) float32 x, y in px of the image searched."""
+    """A face: box (x0, y0, x1, y1), detector score, landmarks (68, 2) float32 x, y; in px of the image searched."""
 
     box: Box
     score: float
@@ -91,9 +94,9 @@ def find_face(
 ) -> FoundFace | None:
     """The best face of the first image, with the others seen beside it; what follows where there is none is the policy.
 
-    `error` raises FrameError, `exclude` returns None, `nearest` goes on through the images that follow, which the caller
-    orders by their distance from the onset, and raises FrameError when they end. A lazy iterable is read no further than
-    needed. The landmarks belong to image `index`: head motion from there leads back to the onset.
+    `error` raises FrameError, `exclude` returns None, `nearest` goes on through the images that follow, which the
+    caller orders by their distance from the onset, and raises FrameError when they end. A lazy iterable is read no
+    further than needed. The landmarks belong to image `index`: head motion from there leads back to the onset.
     """
     looked = 0
     for index, image in enumerate(images):
@@ -125,11 +128,14 @@ class _DlibFinder:
 
 
 def _detect(luma: Bytes) -> list[tuple[Box, float]]:
-    """Boxes with their scores, best first, from the smallest image size on which one is certain."""
+    """Boxes with their scores, best first, from the smallest image size on which one is certain and the next size up to
+    the full one, which shows the smaller faces beside it."""
     found: list[tuple[Box, float]] = []
     for scale in SCALES:
-        found += _detect_at(luma, scale)
-        if any(score >= CERTAIN for _, score in found):
+        certain = any(score >= CERTAIN for _, score in found)
+        if not (certain and scale > 1):
+            found += _detect_at(luma, scale)
+        if certain:
             break
     height, width = luma.shape
     return sorted(_distinct(found), key=lambda find: -_rank(*find, width=width, height=height))
@@ -173,7 +179,9 @@ def _landmarks(luma: Bytes, box: Box) -> Floats:
     for dx, dy, scale in JITTER:
         half = side * scale / 2
         centre = np.array([left + side * (0.5 + dx), top + side * (0.5 + dy)])
-        x0, y0, x1, y1 = (int(v) for v in np.rint(np.r_[centre - half - origin, centre + half - origin] * LANDMARK_ZOOM))
+        x0, y0, x1, y1 = (
+            int(v) for v in np.rint(np.r_[centre - half - origin, centre + half - origin] * LANDMARK_ZOOM)
+        )
         shape = _predictor()(patch, dlib.rectangle(x0, y0, x1 - 1, y1 - 1))
         reads.append(np.array([(part.x, part.y) for part in shape.parts()], dtype=np.float64))
     zoomed = np.median(reads, axis=0)
@@ -181,7 +189,7 @@ def _landmarks(luma: Bytes, box: Box) -> Floats:
 
 
 def _enlarged(luma: Bytes, box: Box) -> tuple[Bytes, Doubles]:
-    """The face with a margin of a third of its side, enlarged, and the crop's origin in px; edges are repeated outside."""
+    """The enlarged face with a margin of a third of its side, image edges repeated, and the crop's origin in px."""
     margin = (box[2] - box[0]) / 3
     x0, y0 = int(np.floor(box[0] - margin)), int(np.floor(box[1] - margin))
     x1, y1 = int(np.ceil(box[2] + margin)), int(np.ceil(box[3] + margin))

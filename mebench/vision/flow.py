@@ -1,8 +1,8 @@
 """Dense optical flow between two 8-bit grey images.
 
 Flow is (h, w, 2) float32 in px, x right and y down, on the grid of the first image: first(p) ≈ second(p + flow(p)).
-Measure at full resolution and shrink the flow, multiplied by the scale: the bias of every method depends on it. The outer
-4 px of TV-L1 and Farnebäck cannot be trusted; compute with a margin and crop.
+Measure at full resolution and shrink the flow, multiplied by the scale: the bias of every method depends on it. The
+outer 4 px of TV-L1 and Farnebäck cannot be trusted; compute with a margin and crop.
 """
 
 from collections.abc import Callable
@@ -26,28 +26,31 @@ DESCENT_STEPS: Final = 25
 def flow(first: Bytes, second: Bytes, method: Method = "dis", **params: Any) -> Floats:
     """The flow from the first to the second (h, w) uint8 image; `params` are those of the method's own function.
 
-    DataError for other dtypes (a float image is refused), for images of unequal or too small size, for an unknown method.
+    DataError for other dtypes (a float image is refused), for images of unequal or too small size, for an unknown
+    method.
     """
     if method not in METHODS:
         raise DataError(f"No optical flow method named {method!r}.", f"Known: {', '.join(METHODS)}.")
     return METHODS[method](first, second, **params)
 
 
-def dis(first: Bytes, second: Bytes, *, patch: int = 12, stride: int = 4, variational: int = 10, finest: int = 0) -> Floats:
+def dis(
+    first: Bytes, second: Bytes, *, patch: int = 12, stride: int = 4, variational: int = 10, finest: int = 0
+) -> Floats:
     """Dense inverse search (Kroeger, ECCV 2016) on OpenCV's medium preset, carried to the full resolution.
 
-    The default suits noisy 8-bit video: under noise of sigma 2 and JPEG 95 it errs by .04 px on motion of .25 px. For clean
-    images patch 8 with 5 variational iterations errs less and takes a third of the time. OpenCV's own medium preset, which
-    ends at half resolution, is `patch=8, stride=4, variational=5, finest=1`.
+    The default suits noisy 8-bit video: under noise of sigma 2 and JPEG 95 it errs by .04 px on motion of .25 px. For
+    clean images patch 8 with 5 variational iterations errs less and takes a third of the time. OpenCV's own medium
+    preset, which ends at half resolution, is `patch=8, stride=4, variational=5, finest=1`.
     """
     _require_pair(first, second)
-    method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     method.setFinestScale(finest)
     method.setPatchSize(patch)
     method.setPatchStride(stride)
     method.setVariationalRefinementIterations(variational)
     method.setGradientDescentIterations(DESCENT_STEPS)
-    return np.asarray(method.calc(first, second, None), dtype=np.float32)
+    return np.asarray(method.calc(first, second, _empty(first)), dtype=np.float32)
 
 
 def tvl1(
@@ -71,10 +74,10 @@ def tvl1(
     smaller epsilon makes that worse and takes 20 times as long.
     """
     _require_pair(first, second)
-    method = cv2.optflow.DualTVL1OpticalFlow_create(
+    method = cv2.optflow.DualTVL1OpticalFlow.create(
         tau, smoothness, theta, scales, warps, epsilon, inner, outer, scale_step, 0.0, median, False
     )
-    return np.asarray(method.calc(first, second, None), dtype=np.float32)
+    return np.asarray(method.calc(first, second, _empty(first)), dtype=np.float32)
 
 
 def farneback(
@@ -88,15 +91,22 @@ def farneback(
     neighbourhood: int = 5,
     sigma: float = 1.2,
 ) -> Floats:
-    """Flow by polynomial expansion (Farnebäck, SCIA 2003). Quick, but it depends on contrast: a faint shift reads short."""
+    """Flow by polynomial expansion (Farnebäck, SCIA 2003).
+
+    Quick, but it depends on contrast: a faint texture's shift reads short."""
     _require_pair(first, second)
     found = cv2.calcOpticalFlowFarneback(
-        first, second, None, scale_step, levels, window, iterations, neighbourhood, sigma, 0
+        first, second, _empty(first), scale_step, levels, window, iterations, neighbourhood, sigma, 0
     )
     return np.asarray(found, dtype=np.float32)
 
 
 METHODS: Final[dict[str, Callable[..., Floats]]] = {"dis": dis, "tvl1": tvl1, "farneback": farneback}
+
+
+def _empty(image: Bytes) -> Floats:
+    """Where OpenCV writes the flow."""
+    return np.zeros((*image.shape, 2), dtype=np.float32)
 
 
 def _require_pair(first: Bytes, second: Bytes) -> None:

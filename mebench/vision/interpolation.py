@@ -14,13 +14,15 @@ from mebench.vision.arrays import Doubles
 def tim_matrix(t: int, n: int) -> Doubles:
     """The (n, t) matrix that interpolates t frames at n instants, read-only.
 
-    The temporal interpolation model (Zhou, CVPR 2011) embeds the frames as a path graph; its eigenvectors are the DCT-II
-    basis whatever the frames show, so the model is this fixed linear map: with s_j = 1 + (t−1)j/(n−1),
-    Q = B(s) diag(c) B(1..t)ᵀ, B(s)[k] = cos(πk(2s−1)/(2t)), c_0 = 1/t, c_k = 2/t. The original needs linearly independent
-    frames and fails where frames repeat; this does not. One frame is repeated; one instant is the first.
+    The temporal interpolation model (Zhou, CVPR 2011) embeds the frames as a path graph; its eigenvectors are the
+    DCT-II basis whatever the frames show, so the model is this fixed linear map: with s_j = 1 + (t−1)j/(n−1),
+    Q = B(s) diag(c) B(1..t)ᵀ, B(s)[k] = cos(πk(2s−1)/(2t)), c_0 = 1/t, c_k = 2/t. The original needs linearly
+    independent frames and fails where frames repeat; this does not. One frame is repeated; one instant is the first.
     """
     if t < 1 or n < 1:
-        raise DataError(f"{t} frames cannot be interpolated to {n}.", "Pass at least one frame and ask for at least one.")
+        raise DataError(
+            f"{t} frames cannot be interpolated to {n}.", "Pass at least one frame and ask for at least one."
+        )
     if t == 1:
         matrix = np.ones((n, 1))
     else:

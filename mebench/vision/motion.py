@@ -1,14 +1,15 @@
 """How the head moves through a clip, measured from the onset frame.
 
-Skin texture is tracked by Lucas-Kanade from the onset into every frame, never from frame to frame, so that errors do not
-add up. The points lie on the whole face without eyes and mouth. The usual region, nose and inner eye corners, is not used:
-AU 9 and AU 10 move it as a whole, a fit on it takes their motion for the head's, and with synthetic AU 9 + 10 of 2 px on
-three portraits it erred by .6 to 1.7 px RMS, where the whole face under the robust fit below erred by .03 to .04 (sway of
-2 px and half a degree, noise of sigma 2, JPEG 90, blinks; the worst of eight action-unit groups, AU 6 + 12, gave .055).
+Skin texture is tracked by Lucas-Kanade from the onset into every frame, never from frame to frame, so that errors do
+not add up. The points lie on the whole face without eyes and mouth. The usual region, nose and inner eye corners, is
+not used: AU 9 and AU 10 move it as a whole, a fit on it takes their motion for the head's, and with synthetic AU 9 + 10
+of 2 px on three portraits it erred by .6 to 1.7 px RMS, where the whole face under the robust fit below erred by .03 to
+.04 (sway of 2 px and half a degree, noise of sigma 2, JPEG 90, blinks; the worst of eight action-unit groups, AU 6 +
+12, gave .055).
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -43,14 +44,14 @@ REWEIGHTINGS: Final = 20
 POOLINGS: Final = 2
 
 DEAD_ZONE_PX: Final = 0.05
-"""A motion that moves no tracked point further is none: on still heads the fit strays by .003 to .015 px (.05 under noise
-of sigma 5 and JPEG 80), and an untouched frame needs no resampling."""
+"""A motion that moves no tracked point further is none: on still heads the fit strays by .003 to .015 px (.05 under
+noise of sigma 5 and JPEG 80), and an untouched frame needs no resampling."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadMotion:
-    """Per frame: the transform from onset to frame coordinates (t, 2, 3) float64, the points that agree with it (t,), and
-    whether the fit failed and the previous frame's transform stands in its place (t,). Frame 0 is the onset."""
+    """Per frame: the transform from onset to frame coordinates (t, 2, 3) float64, the points that agree with it (t,),
+    and whether the fit failed and the previous frame's transform stands in its place (t,). Frame 0 is the onset."""
 
     transforms: Doubles
     inliers: npt.NDArray[np.int64]
@@ -75,9 +76,9 @@ def head_motion(frames: Bytes, landmarks: npt.ArrayLike) -> HeadMotion:
 
     A similarity per frame, in three stages: RANSAC (OpenCV's, whose random numbers start equal at each call); iterated
     Geman-McClure reweighting; and the same with each point's weight taken also from its residual over the whole clip,
-    since skin that moves at the apex leaks into the fit of the frames where it has hardly begun to. A motion in the dead
-    zone becomes the identity. Fewer than 8 agreeing points, or a scale more than 5 % off, flags the frame, which then keeps
-    the transform before it.
+    since skin that moves at the apex leaks into the fit of the frames where it has hardly begun to. A motion in the
+    dead zone becomes the identity. Fewer than 8 agreeing points, or a scale more than 5 % off, flags the frame, which
+    then keeps the transform before it.
     """
     require_frames(frames, "The frames to track")
     require_grey(frames[0], "The onset frame")
@@ -118,7 +119,7 @@ def _points(onset: Bytes, landmarks: Doubles) -> npt.NDArray[np.float32]:
     """Corners (n, 2) worth tracking, n possibly 0."""
     height, width = onset.shape
     region = tracking_region((height, width), landmarks)
-    found = cv2.goodFeaturesToTrack(onset, POINTS, QUALITY, SPACING * inter_ocular(landmarks), mask=region)
+    found: Any = cv2.goodFeaturesToTrack(onset, POINTS, QUALITY, SPACING * inter_ocular(landmarks), mask=region)
     return np.zeros((0, 2), np.float32) if found is None else np.asarray(found, np.float32).reshape(-1, 2)
 
 
@@ -127,7 +128,7 @@ def _track(frames: Bytes, points: npt.NDArray[np.float32]) -> _Tracks:
     seen = np.ones((len(frames), len(points)), dtype=np.bool_)
     for t in range(1, len(frames)):
         at[t], status, _ = cv2.calcOpticalFlowPyrLK(
-            frames[0], frames[t], points, None, winSize=WINDOW, maxLevel=PYRAMID_LEVELS, criteria=STOP
+            frames[0], frames[t], points, at[t], winSize=WINDOW, maxLevel=PYRAMID_LEVELS, criteria=STOP
         )
         seen[t] = status.ravel() == 1
     return _Tracks(_complex(points), _complex(at), seen)
@@ -151,7 +152,8 @@ def _ransac(tracks: _Tracks) -> npt.NDArray[np.complex128]:
 
 
 def _refine(tracks: _Tracks, fits: npt.NDArray[np.complex128]) -> npt.NDArray[np.complex128]:
-    """The fits after reweighting, first within each frame, then with trust in points pooled over the frames that hold."""
+    """The fits after reweighting, first within each frame, then with trust in points pooled over the frames that
+    hold."""
     trust = np.ones(len(tracks.start))
     for pooling in range(POOLINGS + 1):
         if pooling:
@@ -164,13 +166,14 @@ def _refine(tracks: _Tracks, fits: npt.NDArray[np.complex128]) -> npt.NDArray[np
 
 
 def _inliers(tracks: _Tracks, fits: npt.NDArray[np.complex128]) -> npt.NDArray[np.int64]:
-    agree: npt.NDArray[np.bool_] = (tracks.residuals(fits) < RANSAC_PX) & tracks.seen
-    return agree.sum(axis=1, dtype=np.int64)
+    agree = (tracks.residuals(fits) < RANSAC_PX) & tracks.seen
+    return np.asarray(agree.sum(axis=1), dtype=np.int64)
 
 
 def _holds(fits: npt.NDArray[np.complex128], inliers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Which frames' fits are supported and keep the head's size."""
-    return (inliers >= MIN_INLIERS) & (np.abs(np.abs(fits[:, 0]) - 1) <= MAX_SCALE_CHANGE)
+    size_kept = np.abs(np.abs(fits[:, 0]) - 1) <= MAX_SCALE_CHANGE
+    return np.asarray((inliers >= MIN_INLIERS) & size_kept, dtype=np.bool_)
 
 
 def _weight(residuals: Doubles) -> Doubles:

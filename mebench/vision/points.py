@@ -57,6 +57,7 @@ def inter_ocular(landmarks: npt.ArrayLike) -> float:
     distance = float(np.hypot(*(right - left)))
     if distance < 1:
         raise DataError(
-            f"The eye centres of these landmarks are {distance:.2f} px apart.", "Pass the landmarks of a face in pixels."
+            f"The eye centres of these landmarks are {distance:.2f} px apart.",
+            "Pass the landmarks of a face in pixels.",
         )
     return distance

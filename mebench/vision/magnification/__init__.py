@@ -1,6 +1,6 @@
 """Motion magnification by formula: Eulerian linear and phase-based.
 
-Everywhere `factor` is the total displacement ratio, 1 means unchanged, and Wu's and Wadhwa's alpha is factor − 1. Images are
-uint8, which come back as uint8 (clipped, rounded half to even), or floats in 0..1, which come back as float32, unclipped.
-Colour is RGB. `fps` is never assumed: a band in Hz means nothing without it.
+Everywhere `factor` is the total displacement ratio, 1 means unchanged, and Wu's and Wadhwa's alpha is factor − 1.
+Images are uint8, which come back as uint8 (clipped, rounded half to even), or floats in 0..1, which come back as
+float32, unclipped. Colour is RGB. `fps` is never assumed: a band in Hz means nothing without it.
 """

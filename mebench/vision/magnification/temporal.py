@@ -1,7 +1,7 @@
 """Temporal band-pass filters, applied to every pixel of a clip along its first axis.
 
-Each holds what defines it and is called with the clip and its frame rate. All leave a constant clip at zero, also at its
-first frame.
+Each holds what defines it and is called with the clip and its frame rate. All leave a constant clip at zero, also at
+its first frame.
 """
 
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class TemporalFilter(Protocol):
 class Iir:
     """The difference of two first-order low-passes, lp ← (1−r)·lp + r·x, started at the first frame (Wu, 2012).
 
-    `fast` and `slow` are coefficients per frame, so the band they mean follows the frame rate: .4/.05 is .25 to 2.4 Hz at
-    30 fps and 1.6 to 16 Hz at 200. `of_band` chooses them for a band. The peak gain of .4/.05 is .82, not 1.
+    `fast` and `slow` are coefficients per frame, so the band they mean follows the frame rate: .4/.05 is .25 to 2.4 Hz
+    at 30 fps and 1.6 to 16 Hz at 200. `of_band` chooses them for a band. The peak gain of .4/.05 is .82, not 1.
     """
 
     fast: float = 0.4
@@ -61,8 +61,8 @@ class Iir:
 class Butterworth:
     """The difference of two first-order Butterworth low-passes in steady state at the first frame (Wu, 2012).
 
-    The cut-offs are true: the authors' MATLAB call gives them relative to the Nyquist frequency where the sampling rate is
-    meant, and so filters at half of what it names.
+    The cut-offs are true: the authors' MATLAB call gives them relative to the Nyquist frequency where the sampling rate
+    is meant, and so filters at half of what it names.
     """
 
     low_hz: float
@@ -83,8 +83,8 @@ class Butterworth:
 class Ideal:
     """The Fourier coefficients from `low_hz` to `high_hz`, both included, with gain 1.
 
-    The authors' MATLAB mask covers one side of the spectrum and so has a gain of one half in the band. A clip too short for
-    two coefficients in the band raises DataError instead of coming back unchanged.
+    The authors' MATLAB mask covers one side of the spectrum and so has a gain of one half in the band. A clip too short
+    for two coefficients in the band raises DataError instead of coming back unchanged.
     """
 
     low_hz: float
@@ -96,7 +96,7 @@ class Ideal:
         kept = (hz >= self.low_hz) & (hz <= self.high_hz)
         if kept.sum() < MIN_BINS:
             raise DataError(
-                f"{len(signal)} frames at {fps} fps hold {kept.sum()} frequencies from {self.low_hz} to {self.high_hz} Hz.",
+                f"{len(signal)} frames at {fps} fps hold {kept.sum()} frequencies of {self.low_hz}-{self.high_hz} Hz.",
                 "Use an IIR filter or magnify the pair of onset and apex; an ideal band needs a longer clip.",
             )
         spectrum = scipy.fft.rfft(signal, axis=0)
@@ -117,4 +117,3 @@ def _require_band(low_hz: float, high_hz: float, fps: float) -> None:
             f"{low_hz} to {high_hz} Hz is no band of a clip at {fps} fps.",
             f"Choose 0 < low < high below {fps / 2:g} Hz, half the frame rate.",
         )
-

@@ -1,6 +1,5 @@
 """Images as floats in 0..1 and back, and the luma in which motion is magnified."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -20,10 +19,12 @@ def require_factor(factor: float) -> None:
 
 
 def as_unit(images: npt.NDArray[Any], dims: int, what: str) -> Floats:
-    """The images as float32 in 0..1; DataError unless they are uint8 or 0..1 floats with `dims` axes, RGB's not counted."""
+    """The images as float32 in 0..1; DataError unless uint8 or 0..1 floats with `dims` axes, RGB's not counted."""
     shaped = images.ndim == dims or (images.ndim == dims + 1 and images.shape[-1] == 3)
     if not shaped or images.size == 0:
-        raise DataError(f"{what}: no image of shape {images.shape}.", f"Pass {dims} axes, and RGB last where it is colour.")
+        raise DataError(
+            f"{what}: no image of shape {images.shape}.", f"Pass {dims} axes, and RGB last where it is colour."
+        )
     if images.dtype == np.uint8:
         return images.astype(np.float32) / np.float32(255)
     if not np.issubdtype(images.dtype, np.floating) or not (images.min() >= -1 and images.max() <= 2):
@@ -35,22 +36,16 @@ def like(images: npt.NDArray[Any], result: Floats) -> npt.NDArray[Any]:
     """The result in the type of the images: 8-bit, clipped and rounded half to even, or float32 as it is."""
     if images.dtype != np.uint8:
         return result
-    return np.rint(np.clip(result, 0, 1) * np.float32(255)).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(result, 0, 1) * np.float32(255)), dtype=np.uint8)
 
 
-def add_change(
-    unit: Floats, *, colour: bool, change: Callable[[Floats], Floats], chroma: float = 0.0
-) -> Floats:
-    """The images plus what `change` returns for their luma, added to R, G and B alike.
+def luma(unit: Floats, dims: int) -> Floats:
+    """The luma of colour images; images of `dims` axes are grey already."""
+    return unit if unit.ndim == dims else unit @ YIQ[0].astype(np.float32)
 
-    With `chroma` the colour differences are magnified too, and their change added this many times.
-    """
-    if not colour:
-        return unit + change(unit)
-    weights = np.array([1.0, chroma, chroma])
-    back = np.linalg.inv(YIQ) * weights
-    result = unit.copy()
-    for row in np.flatnonzero(weights):
-        plane = unit @ YIQ[row].astype(np.float32)
-        result += change(plane)[..., None] * back[:, row].astype(np.float32)
-    return result
+
+def with_luma(unit: Floats, magnified: Floats) -> Floats:
+    """The images with their luma replaced and their colour differences kept: R, G and B change alike."""
+    if unit.ndim == magnified.ndim:
+        return magnified
+    return unit + (magnified - luma(unit, magnified.ndim))[..., None]

@@ -1,0 +1,73 @@
+"""`mebench demo`: synthetic corpora, prepared, every model under `loso`, one leaderboard. Needs no licence."""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mebench.execute import Request, run_request
+from mebench.prepare import prepare
+from mebench.progress import bar
+
+PROTOCOL = "loso"
+CORPORA = ("casme2", "samm")
+SUBJECTS = 8
+CLIPS = 48
+# LAM's defaults are the paper-like 224 px; a demonstration on two cores takes a small input and few epochs.
+MODELS: dict[str, dict[str, str]] = {
+    "constant": {},
+    "lbp-top": {},
+    "mdmo": {},
+    "lam": {"backbone": "resnet10", "size": "64", "epochs": "12"},
+}
+
+Echo = Callable[[str], object]
+
+
+def demonstrate(home: Path, *, jobs: int, fresh: bool, echo: Echo, width: int, colour: bool) -> int:
+    """0 when everything ran, 3 when a fold failed. Works in `<home>/demo`, a home of its own, and resumes there."""
+    from mebench.standing import leaderboard_text
+
+    place = home / "demo"
+    if fresh:
+        shutil.rmtree(place, ignore_errors=True)
+    started = time.monotonic()
+    for corpus in CORPORA:
+        _corpus(corpus, place, jobs, echo)
+    finished = [_model(name, settings, place, jobs, echo) for name, settings in MODELS.items()]
+    echo("")
+    echo(leaderboard_text(place, PROTOCOL, None, width=width, colour=colour))
+    echo(f"{time.monotonic() - started:.0f} s with {jobs} jobs. Everything lies in {place}:")
+    echo(f"  corpora      {place / 'synthetic'}  (images, workbooks, ground truth)")
+    echo(f"  store        {place / 'store'}  (face crops, landmarks, head motion)")
+    echo(f"  predictions  {place / 'runs'}  (one predictions.csv per run and seed; every figure comes from these)")
+    echo("What to type next:")
+    echo(f"  mebench --home {place} leaderboard --format md")
+    echo(f"  mebench --home {place} run lbp-top --protocol loso --seeds 3")
+    echo("  mebench show lam")
+    echo("  mebench prepare casme2 --data DIR     with the corpus you hold a licence for")
+    return 0 if all(finished) else 3
+
+
+def _corpus(name: str, place: Path, jobs: int, echo: Echo) -> None:
+    from mebench.corpora import dataset
+    from mebench.datasets.marker import read_marker
+    from mebench.synth.corpus import write_corpus
+
+    root = place / "synthetic" / name
+    if read_marker(root) is None:
+        with bar(f"synth {name}") as progress:
+            write_corpus(name, root, subjects=SUBJECTS, clips=CLIPS, jobs=jobs, progress=progress)
+    with bar(f"prepare {name}") as progress:
+        report = prepare(dataset(name), root, place, jobs=jobs, progress=progress)
+    echo(f"{name}: {SUBJECTS} rendered subjects, SYNTHETIC\n{report.text()}")
+
+
+def _model(name: str, settings: dict[str, str], place: Path, jobs: int, echo: Echo) -> bool:
+    typed = " ".join(f"--set {key}={value}" for key, value in settings.items())
+    command = f"mebench run {name} --protocol {PROTOCOL} {typed}".strip()
+    request = Request(name, PROTOCOL, place, settings=settings, command=command)
+    with bar(f"run {name}") as progress:
+        report = run_request(request, jobs=jobs, progress=progress)
+    echo(f"$ {command}\n{report.text()}")
+    return report.complete

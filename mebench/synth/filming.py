@@ -1,0 +1,156 @@
+"""From a planned clip to its frames and its truth: casting people, staging clips, exposing frames."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mebench.errors import DataError
+from mebench.synth.action_units import blink_field, peak_length, unit_field
+from mebench.synth.camera import REFERENCE_HEIGHT, REFERENCE_WIDTH, Camera
+from mebench.synth.faces import neutral_picture
+from mebench.synth.identities import Identity, draw_identity
+from mebench.synth.motion import blink_course, compose, expression_course, similarity, sway
+from mebench.synth.plan import PlannedClip, Settings
+from mebench.synth.portrait import Portrait, load_portrait
+from mebench.synth.render import TRUTH_STEP_PX, Scene, dense_motion, expose, head_motion, sharp_frame, track
+from mebench.synth.seeds import stream
+from mebench.synth.truth import Truth
+
+NOISE_SIGMA = 2.0
+LANDMARK_ERROR_PX = 2.5
+"""A person on whom dlib errs by more is not cast: whole corpora then stay below 3 px."""
+
+_CANDIDATES = 40  # about every second is cast
+_POOL = 1 << 22  # noise values drawn once; each frame reads on from a random place, for drawing 921,600 takes 10 ms
+_BLINK_SHARE = 0.25
+_BLINK_PX = 4.0  # in a 640x480 frame, a third of the eye's opening: half a blink
+_BLINK_FRAMES_S = (0.10, 0.20)
+_POSE_SHIFT_PX, _POSE_DEGREES, _POSE_SCALE = 4.0, 0.8, 0.01  # deviations between the clips of one person
+_GAIN_SPREAD = 0.03  # of the exposure between clips
+
+
+def cast(settings: Settings, index: int) -> Identity:
+    """The person with this index: the first candidate on whom dlib finds the landmarks where they are.
+
+    dlib's mean error on a cast person's neutral face in a 640x480 frame is at most `LANDMARK_ERROR_PX`.
+    """
+    rng = stream(settings.seed, settings.dataset, "person", index)
+    mean_shape = _portrait(mirrored=False).mean_shape()
+    for _ in range(_CANDIDATES):
+        person = draw_identity(rng, mean_shape, mirrored=bool(index % 2))
+        if _landmark_error(person) <= LANDMARK_ERROR_PX:
+            return person
+    raise DataError(
+        f"{_CANDIDATES} candidates for person {index} were drawn and dlib found no face well enough on any.",
+        "Check the versions of dlib-bin, matplotlib and face_recognition_models, or take another seed.",
+    )
+
+
+def picture_of(person: Identity, camera: Camera) -> NDArray[np.float32]:
+    """The person's neutral face, as `neutral_picture` draws it."""
+    return neutral_picture(person, _portrait(mirrored=person.mirrored), camera)
+
+
+def stage(settings: Settings, clip: PlannedClip, person: Identity, picture: NDArray[np.float32]) -> Scene:
+    """The scene of a clip; everything but the expression comes from a stream that knows the take and not the label."""
+    camera, take = settings.layout.camera, clip.take
+    rng = stream(settings.seed, settings.dataset, "scene", take.index)
+    course = expression_course(take.frames, take.apex - take.onset)
+    closure = _draw_blink(rng, take.frames, camera)
+    return Scene(
+        picture=picture,
+        expression=_expression(clip, person, camera)[0],
+        blink=blink_field(person.landmarks, camera),
+        course=course,
+        closure=closure,
+        head=_draw_head(rng, take.frames, person, camera),
+    )
+
+
+def exposures(settings: Settings, clip: PlannedClip, scene: Scene) -> Iterator[NDArray[np.uint8]]:
+    """The clip's frames as the camera delivers them: (h, w) or (h, w, 3) BGR."""
+    rng = stream(settings.seed, settings.dataset, "exposure", clip.take.index)
+    gain = float(np.exp(rng.normal(0, _GAIN_SPREAD)))
+    pool = _noise_pool(settings.seed, settings.dataset)
+    for t in range(clip.take.frames):
+        sharp = sharp_frame(scene, t)
+        start = int(rng.integers(_POOL - sharp.size))
+        yield expose(sharp, gain, pool[start : start + sharp.size])
+
+
+def truth_of(settings: Settings, clip: PlannedClip, scene: Scene, person: Identity) -> Truth:
+    """What is known of the clip."""
+    camera, take = settings.layout.camera, clip.take
+    neutral = camera.from_reference(person.landmarks)
+    apex = take.apex - take.onset
+    _, strengths = _expression(clip, person, camera)
+    return Truth(
+        numbers=np.arange(take.onset, take.offset + 1),
+        apex=np.array(take.apex),
+        landmarks=np.stack([track(scene, neutral, t) for t in range(take.frames)]).astype(np.float32),
+        head_motion=head_motion(scene),
+        units=np.array([unit.text for unit in clip.units]),
+        intensity=scene.course[:, None] * strengths,
+        peak_px=np.array(take.peak_px * camera.scale),
+        closure=scene.closure,
+        motion=dense_motion(scene, 0, apex).astype(np.float16),
+        motion_step=np.array(TRUTH_STEP_PX),
+    )
+
+
+def _expression(clip: PlannedClip, person: Identity, camera: Camera) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The displacement field (h, w, 2) at the apex, px, and each unit's share (n,) of it as its own greatest length.
+
+    Units weigh equally and together reach the take's peak.
+    """
+    fields = [unit_field(unit, person.landmarks, camera) for unit in clip.units]
+    together = sum(fields[1:], start=fields[0])
+    strength = clip.take.peak_px * camera.scale / peak_length(together)
+    return np.float32(strength) * together, np.full(len(fields), strength)
+
+
+def _draw_blink(rng: np.random.Generator, frames: int, camera: Camera) -> NDArray[np.float64]:
+    """How far the lids close (frames,), px; in most clips they stay open."""
+    happens, where, length = rng.uniform() < _BLINK_SHARE, rng.uniform(-0.3, 0.9), rng.uniform(*_BLINK_FRAMES_S)
+    course = blink_course(frames, where * frames, length * camera.fps)
+    return course * (_BLINK_PX * camera.scale if happens else 0.0)
+
+
+def _draw_head(rng: np.random.Generator, frames: int, person: Identity, camera: Camera) -> NDArray[np.float64]:
+    """Head poses (frames, 2, 3): where this clip was sat through, and the sway from there."""
+    centre = camera.from_reference(person.landmarks).mean(axis=0)
+    shift = rng.normal(0, _POSE_SHIFT_PX * camera.scale, 2)
+    pose = similarity(
+        centre, shift, np.deg2rad(rng.normal(0, _POSE_DEGREES)), float(np.exp(rng.normal(0, _POSE_SCALE)))
+    )
+    path = sway(rng, frames, camera.scale)
+    return np.stack([compose(similarity(centre + shift, step[:2], step[2]), pose) for step in path])
+
+
+def _landmark_error(person: Identity) -> float:
+    """dlib's mean distance from the true landmarks, px; infinite where it finds no face."""
+    camera = Camera(REFERENCE_WIDTH, REFERENCE_HEIGHT, 200.0)
+    picture = neutral_picture(person, _portrait(mirrored=person.mirrored), camera, supersampling=1)
+    image = cv2.cvtColor(picture.round().astype(np.uint8), cv2.COLOR_BGR2RGB)
+    from mebench.vision.faces import dlib_finder
+
+    found = dlib_finder().find(np.asarray(image, np.uint8))
+    return float(np.linalg.norm(found[0].landmarks - person.landmarks, axis=1).mean()) if found else np.inf
+
+
+@lru_cache(maxsize=2)
+def _portrait(*, mirrored: bool) -> Portrait:
+    return load_portrait().mirror() if mirrored else load_portrait()
+
+
+@lru_cache(maxsize=1)
+def _noise_pool(seed: int, dataset: str) -> NDArray[np.float32]:
+    noise = stream(seed, dataset, "noise").standard_normal(_POOL, dtype=np.float32)
+    noise *= np.float32(NOISE_SIGMA)
+    return noise
+
+
+__all__ = ["LANDMARK_ERROR_PX", "NOISE_SIGMA", "cast", "exposures", "picture_of", "stage", "truth_of"]

@@ -1,0 +1,26 @@
+"""Child processes that are killed, or starved, at a chosen moment."""
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+
+
+def in_child(work: Callable[[], object], environment: Mapping[str, str] | None = None) -> int:
+    """How a forked child ended that did this work: 0, 1 where it raised, or minus the signal that killed it."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.environ.update(environment or {})
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed_at(point: str, count: int, work: Callable[[], object]) -> bool:
+    """Whether the child reached the point that often, and so was killed there, before its work was done."""
+    status = in_child(work, {"MEBENCH_FAULT": f"{point}:{count}"})
+    assert status in (0, -signal.SIGKILL)
+    return status != 0
