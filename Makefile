@@ -52,8 +52,8 @@ imports: $(TREE)/.installed.stamp
 gates: $(TREE)/.installed.stamp
 	$(BIN)/python tests/gates.py $(TREE)
 
-guards: $(STAMP)
-	$(BIN)/python tests/guards.py
+guards: $(TREE)/.installed.stamp
+	$(BIN)/python tests/guards.py $(TREE)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

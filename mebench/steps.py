@@ -176,23 +176,26 @@ def magnify(
     factor: float,
     low_hz: float = 0.0,
     high_hz: float = 0.0,
+    cutoff_px: float = 16.0,
 ) -> Sample:
     """The images with their motion magnified `factor` times: of a pair the apex, of a clip every frame.
 
     Motion is what differs from the onset; with `low_hz` and `high_hz`, of a clip, what a first-order Butterworth band
-    passes.
+    passes. `cutoff_px` is the wavelength below which the linear method magnifies less; 0 spares none.
     """
-    frames = sample.array
-    if low_hz == high_hz == 0:
-        magnified = (
-            _from_onset(frames, factor) if method == "phase" else linear(frames, factor, fps=1, band=_OnsetBand())
-        )
+    onset_based = low_hz == high_hz == 0
+    _require(
+        onset_based or sample.kind == "frames",
+        "A pair has no frequencies: magnify(low_hz=..., high_hz=...) needs whole clips.",
+    )
+    frames, fps = sample.array, sample.fps
+    band = _OnsetBand() if onset_based else Butterworth(low_hz, high_hz)
+    if method == "linear":
+        magnified = linear(frames, factor, fps=fps, band=band, cutoff_px=cutoff_px)
+    elif onset_based:
+        magnified = np.stack([frames[0], *(two_frame(frames[0], frame, factor) for frame in frames[1:])])
     else:
-        _require(
-            sample.kind == "frames", "A pair has no frequencies: magnify(low_hz=..., high_hz=...) needs whole clips."
-        )
-        function = magnify_phase if method == "phase" else linear
-        magnified = function(frames, factor, fps=sample.fps, band=Butterworth(low_hz, high_hz))
+        magnified = magnify_phase(frames, factor, fps=fps, band=band)
     return replace(sample, array=magnified)
 
 
@@ -234,10 +237,6 @@ def strain(sample: Sample, scheme: Scheme = "central", *, keep_flow: bool = True
 def flatten(sample: Sample) -> Sample:
     """All values in one row, (d,)."""
     return replace(sample, array=sample.array.ravel(), kind="vector", channels=())
-
-
-def _from_onset(images: Bytes, factor: float) -> Bytes:
-    return np.stack([images[0], *(two_frame(images[0], image, factor) for image in images[1:])])
 
 
 class _OnsetBand:

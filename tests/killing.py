@@ -4,6 +4,8 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 
+from mebench import files
+
 
 def in_child(work: Callable[[], object], environment: Mapping[str, str] | None = None) -> int:
     """How a forked child ended that did this work: 0, 1 where it raised, or minus the signal that killed it."""
@@ -12,6 +14,7 @@ def in_child(work: Callable[[], object], environment: Mapping[str, str] | None =
         status = 1
         try:
             os.environ.update(environment or {})
+            files._passes.clear()  # a fresh process has passed nothing
             work()
             status = 0
         finally:

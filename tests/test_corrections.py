@@ -40,9 +40,7 @@ def test_another_version_or_clip_is_left_alone(version: str, clip: str) -> None:
 
 def test_an_old_value_that_differs_is_an_error_in_strict_use() -> None:
     entries = parse_entries(ENTRY, "x")
-    with pytest.raises(
-        CorrectionError, match="01/a: the correction of apex expects '5' in v2, the annotation holds '6'"
-    ):
+    with pytest.raises(CorrectionError, match=r"01/a: .* apex expects '5' in v2, .* holds '6'"):
         correct(entries, "v2", {"01/a": {"apex": 6}})
     assert correct(entries, "v2", {"01/a": {"apex": 6}}, strict=False).values == {"01/a": {"apex": 6}}
 

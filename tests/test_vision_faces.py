@@ -98,7 +98,7 @@ def test_noise_has_no_face() -> None:
 
 def test_float_images_are_refused() -> None:
     with pytest.raises(DataError, match="float32"):
-        dlib_finder().find(np.zeros((100, 100), np.float32))  # type: ignore[arg-type]
+        dlib_finder().find(np.zeros((100, 100), np.float32))
 
 
 def test_the_finder_travels_to_workers_without_its_models() -> None:

@@ -41,7 +41,7 @@ def test_cosines_of_the_basis_come_back_at_the_new_instants(k: int) -> None:
 
 def test_a_ramp_comes_back_bent() -> None:
     # Three frames: c_0 = 1/3, c_1 = c_2 = 2/3. At s = 1.5 the basis is (1, cos π/3, cos 2π/3) = (1, ½, −½);
-    # the ramp's coefficients are Σ = 6, 1·√3/2 + 3·(−√3/2) = −√3, ½ − 2 + 3/2 = 0. So 6/3 − (2/3)·√3/2 = 2 − 1/√3 = 1.42265.
+    # the ramp's coefficients are Σ = 6, 1·√3/2 + 3·(−√3/2) = −√3, ½ − 2 + 3/2 = 0. So 6/3 − (2/3)·√3/2 = 1.42265.
     np.testing.assert_allclose(tim(np.array([1.0, 2.0, 3.0]), 5), [1, 2 - 3**-0.5, 2, 2 + 3**-0.5, 3], atol=1e-12)
     np.testing.assert_allclose(tim_matrix(3, 5)[1], [0.455342, 0.666667, -0.122008], atol=1e-6)
     assert np.abs(tim(np.arange(1.0, 11.0), 19) - np.linspace(1, 10, 19)).max() == pytest.approx(0.0438, abs=1e-4)

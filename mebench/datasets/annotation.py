@@ -61,7 +61,7 @@ def demand_tables(found: Found, root: Path, what: str) -> None:
         return
     if found.faults:
         raise found.faults[0]
-    place = "is not" if root.is_file() else "holds no"
+    place = "is no" if root.is_file() else "holds no"
     raise AnnotationError(
         f"{root} {place} {what}.", "Give the corpus folder with its workbook, or the .xlsx workbook itself, as --data."
     )

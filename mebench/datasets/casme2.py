@@ -9,6 +9,7 @@ from mebench.clips import Note
 from mebench.datasets.annotation import Found, choose_table, demand_tables, find_tables, match_name
 from mebench.datasets.base import Coding, Corpus, Layout, Release
 from mebench.datasets.coding import Coded
+from mebench.datasets.folders import nearest
 from mebench.datasets.workbook import Columns, Sheet, cell_text
 
 SUBJECT = re.compile(r"(?:sub)?0*([1-9][0-9]?)", re.IGNORECASE)
@@ -35,6 +36,8 @@ _OBJECTIVE = Columns(
     foreign=frozenset({"onsetframe"}),
     titles=re.compile(r"^Sheet1$", re.IGNORECASE),
 )
+# In this order: `CASME2_RAW_selected` is selected, not raw.
+_KINDS = {kind: re.compile(kind, re.IGNORECASE) for kind in ("cropped", "selected", "raw")}
 _FIELDS = ("onset", "apex", "offset", "action_units", "emotion", "objective")
 _EXTRA = "sub24/EP02_07"  # the clip that only the 256-row workbook has
 
@@ -109,14 +112,7 @@ def _others(found: Found, chosen: Sheet) -> tuple[Note, ...]:
 def _key(parts: Sequence[str]) -> tuple[str, str] | None:
     if len(parts) < 2 or re.fullmatch(r"sub[0-9]{1,2}", parts[-2], re.IGNORECASE) is None:
         return None
-    variant = next((kind for part in reversed(parts[:-2]) for kind in _kinds(part)), "unnamed")
-    return f"casme2/sub{int(parts[-2][3:]):02d}/{parts[-1]}", variant
-
-
-def _kinds(folder: str) -> list[str]:
-    """The variant a folder name states: `CASME2_RAW_selected` is selected, not raw."""
-    name = folder.casefold()
-    return [kind for kind in ("cropped", "selected", "raw") if kind in name][:1]
+    return f"casme2/sub{int(parts[-2][3:]):02d}/{parts[-1]}", nearest(parts[:-2], _KINDS, "unnamed")
 
 
 _EMOTIONS_2014 = {

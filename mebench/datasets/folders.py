@@ -162,6 +162,16 @@ def choose(
     return dict(sorted(folders))
 
 
+def nearest(parts: Sequence[str], kinds: Mapping[str, re.Pattern[str]], default: str) -> str:
+    """The kind that the folder names state, read from the clip upwards: the first name that states one decides.
+
+    Within one name the first of `kinds` that matches; names further up may speak of other things
+    (`raw_data/Cropped/...`).
+    """
+    stated = (kind for part in reversed(parts) for kind, pattern in kinds.items() if pattern.search(part))
+    return next(stated, default)
+
+
 def _only(paths: Sequence[Path], variant: str, root: Path) -> FrameFolder:
     """The one of the folders that has frames; where none has, the first."""
     listed = [list_frames(path, variant, root) for path in paths]
@@ -188,4 +198,15 @@ def _leads_out(path: Path, root: Path) -> DataError:
     )
 
 
-__all__ = ["FrameFolder", "Layout", "Tree", "choose", "entries", "frame_number", "list_frames", "scan", "walk"]
+__all__ = [
+    "FrameFolder",
+    "Layout",
+    "Tree",
+    "choose",
+    "entries",
+    "frame_number",
+    "list_frames",
+    "nearest",
+    "scan",
+    "walk",
+]

@@ -7,6 +7,7 @@ from pathlib import Path
 from mebench.datasets.annotation import choose_table, demand_tables, find_tables, match_name
 from mebench.datasets.base import Coding, Corpus, Layout, Release
 from mebench.datasets.coding import Coded
+from mebench.datasets.folders import nearest
 from mebench.datasets.workbook import Columns, Line, Sheet, cell_text
 from mebench.errors import AnnotationError
 
@@ -17,7 +18,6 @@ _CODING = Columns(
     names={
         "subject": ("subject",),
         "name": ("filename",),
-        "inducement": ("inducementcode",),
         "onset": ("onsetframe",),
         "apex": ("apexframe",),
         "offset": ("offsetframe",),
@@ -25,10 +25,14 @@ _CODING = Columns(
         "emotion": ("estimatedemotion",),
         "objective": ("objectiveclasses", "objectiveclass"),
     },
-    required=frozenset(
-        {"subject", "name", "inducement", "onset", "apex", "offset", "action_units", "emotion", "objective"}
-    ),
+    required=frozenset({"subject", "name", "onset", "apex", "offset", "action_units", "emotion", "objective"}),
+    own=frozenset({"inducementcode", "micro"}),
 )
+_KINDS = {
+    "cropped": re.compile("crop", re.IGNORECASE),
+    "clip": re.compile("samm_clip", re.IGNORECASE),
+    "raw": re.compile("samm", re.IGNORECASE),
+}
 _FIELDS = ("onset", "apex", "offset", "action_units", "emotion", "objective")
 
 
@@ -54,9 +58,8 @@ def _coded(sheet: Sheet, line: Line) -> Coded:
 
 
 def _key(parts: Sequence[str]) -> tuple[str, str] | None:
-    name, above = parts[-1], [part.casefold() for part in parts[:-1]]
-    variant = next((kind for part in reversed(above) for kind in ("crop", "clip") if kind in part), "raw")
-    return f"samm/{name[:3]}/{name}", {"crop": "cropped"}.get(variant, variant)
+    name = parts[-1]
+    return f"samm/{name[:3]}/{name}", nearest(parts[:-1], _KINDS, "raw")
 
 
 _EMOTIONS = {

@@ -15,7 +15,7 @@ from mebench.clips import Note
 from mebench.datasets.annotation import choose_table, demand_tables, find_tables, match_name
 from mebench.datasets.base import Coding, Corpus, FrameFolder, Layout, Release
 from mebench.datasets.coding import Coded
-from mebench.datasets.folders import choose, scan
+from mebench.datasets.folders import choose, nearest, scan
 from mebench.datasets.workbook import Columns, Line, Sheet, cell_text, whole
 from mebench.errors import AnnotationError
 
@@ -26,7 +26,11 @@ SUBJECT = re.compile(r"s?0*([1-9][0-9]?)", re.IGNORECASE)
 CLASSES = {"ne": "negative", "po": "positive", "sur": "surprise"}
 
 _MODALITY = re.compile(r"(?:^|[^a-z])(hs|vis|nir)(?:[^a-z]|$)", re.IGNORECASE)
-_LONG = re.compile(r"long|smic[-_]e(?:[^a-z]|$)|(?:hs|vis|nir)[-_]e(?:[^a-z]|$)", re.IGNORECASE)
+_LENGTHS = {
+    "long": re.compile(r"long|smic[-_]e(?:[^a-z]|$)|(?:hs|vis|nir)[-_]e(?:[^a-z]|$)", re.IGNORECASE),
+    "trimmed": re.compile(r"^micro$|smic_all", re.IGNORECASE),
+}
+_KINDS = {kind: re.compile(kind, re.IGNORECASE) for kind in ("cropped", "raw")}
 
 _EVENTS = {f"{edge}{n}": (f"{edge}{n}f",) for edge in ("onset", "offset") for n in (2, 3)}
 _CODING = Columns(
@@ -138,15 +142,19 @@ def _canonical(name: re.Match[str]) -> tuple[str, str]:
 
 def _key(modality: Modality, long: bool, parts: Sequence[str]) -> tuple[str, str] | None:  # noqa: FBT001 -- bound once
     name = CLIP.fullmatch(parts[-1])
-    above = list(reversed(parts[:-1]))
-    found = next((m for m in map(_MODALITY.search, above) if m), None)
-    if name is None or found is None or found[1].casefold() != modality or "non_micro" in above:
+    above = parts[:-1]
+    stated = next((found for found in map(_MODALITY.search, reversed(above)) if found), None)
+    if name is None or stated is None or stated[1].casefold() != modality or "non_micro" in above:
         return None
-    if long != any(_LONG.search(part) for part in above):
+    if nearest(above, _LENGTHS, "trimmed") != ("long" if long else "trimmed"):
         return None
-    dataset = f"smic-e-{modality}" if long else {"hs": "smic"}.get(modality, f"smic-{modality}")
-    variant = "cropped" if any("cropped" in part.casefold() for part in above) else "raw"
-    return "/".join((dataset, *_canonical(name))), "long" if long and variant == "raw" else variant
+    kind = nearest(above, _KINDS, "raw")
+    return "/".join((_name(modality, long=long), *_canonical(name))), "long" if long and kind == "raw" else kind
+
+
+def _name(modality: Modality, *, long: bool) -> str:
+    """The dataset's name: HS is the corpus as most papers use it, and bears the corpus' own."""
+    return f"smic-e-{modality}" if long else {"hs": "smic"}.get(modality, f"smic-{modality}")
 
 
 _CITATION = """@inproceedings{li2013smic,
@@ -174,7 +182,7 @@ def _trimmed(modality: Modality, fps: float, release: Release) -> Corpus:
         sizes={"raw": (640, 480)},
     )
     return Corpus(
-        name={"hs": "smic"}.get(modality, f"smic-{modality}"),
+        name=_name(modality, long=False),
         corpus="smic",
         title=f"SMIC {modality.upper()}",
         fps=fps,
@@ -188,7 +196,7 @@ def _trimmed(modality: Modality, fps: float, release: Release) -> Corpus:
 
 def _long(modality: Modality, fps: float, release: Release) -> Corpus:
     return Corpus(
-        name=f"smic-e-{modality}",
+        name=_name(modality, long=True),
         corpus="smic",
         title=f"SMIC-E {modality.upper()}",
         fps=fps,

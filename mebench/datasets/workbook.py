@@ -3,7 +3,7 @@
 Everything that can be wrong with a file ends in one `AnnotationError` that names it: openpyxl is called nowhere else.
 """
 
-import os
+import io
 import re
 import warnings
 import zipfile
@@ -58,13 +58,14 @@ class Columns:
     """Which table is looked for.
 
     `names` gives for each column the header texts it goes by (case, spaces and signs do not count). `required` must be
-    there; a header of `foreign` shows that the table belongs to another corpus. `titles` restricts the sheets, if
-    given.
+    there; a header of `foreign`, or the lack of all of `own`, shows that the table belongs to another corpus. `titles`
+    restricts the sheets, if given.
     """
 
     names: Mapping[str, Sequence[str]]
     required: frozenset[str]
     foreign: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
     titles: re.Pattern[str] | None = None
 
 
@@ -109,40 +110,40 @@ def _opened(path: Path) -> Iterator[Any]:
 
     The broad catch is meant: on a damaged archive openpyxl lets through whatever its XML and zip layers raise.
     """
-    _refuse_oversize(path)
+    content = _content(path)
     from openpyxl import load_workbook
 
     try:
         # Its warnings (no default style, unknown extensions) concern features that no annotation uses.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-            try:
-                yield book
-            finally:
-                book.close()
+            yield load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
     except AnnotationError:
         raise
     except Exception as error:
         raise _unreadable(path, f"its content is damaged ({type(error).__name__})") from error
 
 
-def _refuse_oversize(path: Path) -> None:
+def _content(path: Path) -> bytes:
+    """The bytes of a file that is a zip archive of bearable size."""
     try:
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size > LARGEST_FILE:
-                raise _unreadable(path, "it is far larger than any annotation workbook")
-            if file.read(4) == _OLE:
-                raise _unreadable(path, "it is an old .xls file or protected by a password")
-            file.seek(0)
-            with zipfile.ZipFile(file) as archive:
-                unpacked = sum(entry.file_size for entry in archive.infolist())
+            content = file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise _unreadable(path, error.strerror or type(error).__name__) from error
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    if len(content) > LARGEST_FILE:
+        raise _unreadable(path, "it is far larger than any annotation workbook")
+    if content.startswith(_OLE):
+        raise _unreadable(path, "it is an old .xls file or protected by a password")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            # An entry never unpacks to more than it states: zipfile stops there and finds the checksum wrong.
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
         raise _unreadable(path, "it is no workbook, or was cut off while being copied") from error
     if unpacked > LARGEST_UNPACKED:
         raise _unreadable(path, f"it unpacks to {unpacked:,} bytes")
+    return content
 
 
 def _unreadable(path: Path, why: str) -> AnnotationError:
@@ -168,7 +169,7 @@ def _table(path: Path, sheet: Any, columns: Columns) -> Sheet | None:
 def _header(row: Sequence[object], columns: Columns) -> dict[str, int] | None:
     """The position of each known column, where the row is a header of the table looked for."""
     texts = [_plain(cell) for cell in row]
-    if columns.foreign.intersection(texts):
+    if columns.foreign.intersection(texts) or (columns.own and not columns.own.intersection(texts)):
         return None
     found: dict[str, int] = {}
     for name, headers in columns.names.items():
@@ -176,8 +177,7 @@ def _header(row: Sequence[object], columns: Columns) -> dict[str, int] | None:
             if header in texts:
                 found.setdefault(name, texts.index(header))
     # A header that lacks one column is told from a row of another table by holding most of the others.
-    enough = {"subject", "name"} <= found.keys() and 2 * len(found.keys() & columns.required) > len(columns.required)
-    return found if enough else None
+    return found if 2 * len(found.keys() & columns.required) > len(columns.required) else None
 
 
 def _plain(cell: object) -> str:

@@ -1,8 +1,8 @@
 """Action units as smooth fields of skin motion, anchored at a person's landmarks.
 
-Each unit is a few Gaussian bumps of displacement at places that the FACS manual names (Ekman, Friesen, Hager 2002): where the
-skin moves and which way, not how a face looks at the end. Lengths are shares of the distance between the eyes, so that the
-same unit fits every face.
+Each unit is a few Gaussian bumps of displacement at places that the FACS manual names (Ekman, Friesen, Hager 2002):
+where the skin moves and which way, not how a face looks at the end. Lengths are shares of the distance between the
+eyes, so that the same unit fits every face.
 """
 
 from collections.abc import Iterable
@@ -34,8 +34,8 @@ class DrawnUnit:
 class _Bump:
     """A Gaussian bump: at `place`, moved by `shift`, pulling along `pull`, `sigma` wide and high.
 
-    `shift` and `pull` are (outward, down), outward meaning away from the face's midline; lengths in eye distances / 100,
-    which is about 1.2 px of a 640x480 frame. The pull's length is relative to the unit's other bumps.
+    `shift` and `pull` are (outward, down), outward meaning away from the midline; lengths in eye distances / 100, which
+    is about 1.2 px of a 640x480 frame. The pull's length is relative to the unit's other bumps.
     """
 
     place: str

@@ -26,7 +26,9 @@ class Camera:
         return self.height / REFERENCE_HEIGHT
 
     def from_reference(self, points: FloatArray) -> NDArray[np.float64]:
-        """Points (n, 2) of a 640x480 frame in this camera's pixels; frame centres coincide, pixel centres are integers."""
+        """Points (n, 2) of a 640x480 frame in this camera's pixels; frame centres coincide, pixel centres are
+        integers.
+        """
         return (np.asarray(points, np.float64) - _centre(REFERENCE_WIDTH, REFERENCE_HEIGHT)) * self.scale + _centre(
             self.width, self.height
         )

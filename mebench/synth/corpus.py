@@ -43,9 +43,10 @@ def write_corpus(
 ) -> SyntheticMark:
     """What was written: a corpus in the layout of `casme2`, `samm` or `smic`, whole or not at all.
 
-    `amplitude` is the median of the greatest skin motion at the apex in px of a 640x480 frame, log-normal between half and
-    twice that; 0 gives the null corpus, in which labels mean nothing. `clips` are by default one per subject and class. The
-    same arguments give the same bytes, whatever `jobs` is. The truth lies in `mebench-truth` (see `truth.read_truth`).
+    `amplitude` is the median of the greatest skin motion at the apex in px of a 640x480 frame, log-normal between
+    half and twice that; 0 gives the null corpus, in which labels mean nothing. `clips` are by default one per subject
+    and class. The same arguments give the same bytes, whatever `jobs` is. The truth lies in `mebench-truth` (see
+    `truth.read_truth`).
 
     An earlier synthetic corpus in `out` is replaced; any other content raises DataError. Arguments out of range raise
     UsageError.
@@ -154,7 +155,9 @@ def _whole(out: Path) -> Iterator[Path]:
 
 
 def _is_replaceable(out: Path) -> bool:
-    """Whether something lies in `out` that may go: an empty folder or a synthetic corpus. DataError for anything else."""
+    """Whether something lies in `out` that may go: an empty folder or a synthetic corpus. DataError for anything
+    else.
+    """
     if not out.exists() and not out.is_symlink():
         return False
     if out.is_dir() and not out.is_symlink() and (not any(out.iterdir()) or read_marker(out)):
@@ -163,7 +166,9 @@ def _is_replaceable(out: Path) -> bool:
 
 
 def _discard(out: Path) -> None:
-    """Removes a corpus in one step as far as others can see: killed meanwhile, it leaves no half corpus under its name."""
+    """Removes a corpus in one step as far as others can see: killed meanwhile, it leaves no half corpus under its
+    name.
+    """
     aside = out.parent / f".{out.name}.{os.getpid()}.replaced"
     out.rename(aside)
     shutil.rmtree(aside)

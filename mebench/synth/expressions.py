@@ -1,8 +1,8 @@
 """Which action units an emotion shows.
 
-The sets and their weights follow how often sets occur per emotion in the released codings of CASME II and SAMM, rounded and
-thinned out: enough to be learnt, and overlapping as the real ones do. SMIC has no coded units; its classes take the sets of
-CASME II that they contain.
+The sets and their weights follow how often sets occur per emotion in the released codings of CASME II and SAMM,
+rounded and thinned out: enough to be learnt, and overlapping as the real ones do. SMIC has no coded units; its
+classes take the sets of CASME II that they contain.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,9 @@ Menu = Mapping[tuple[int, ...], float]
 
 COMMON: tuple[int, ...] = (4, 14)
 COMMON_SHARE = 0.1
-"""In every class, this share of the clips shows the set `COMMON`: any two classes have at least these two units in common."""
+"""In every class, this share of the clips shows the set `COMMON`: any two classes have at least these two units in
+common.
+"""
 
 ONE_SIDED_SHARE = 0.2  # CASME II .19, SAMM .26 of the clips
 
@@ -62,7 +64,9 @@ def draw_sets(rng: np.random.Generator, menu: Menu, count: int) -> list[tuple[in
 
 
 def choose_side(rng: np.random.Generator, numbers: tuple[int, ...]) -> tuple[DrawnUnit, ...]:
-    """The units of a set, on one side of the face in `ONE_SIDED_SHARE` of the calls, where the unit can be one-sided."""
+    """The units of a set, on one side of the face in `ONE_SIDED_SHARE` of the calls, where the unit can be
+    one-sided.
+    """
     one_sided, left = rng.uniform() < ONE_SIDED_SHARE, rng.uniform() < 0.5
     side: Side = "left" if left else "right"
     units = (DrawnUnit(number) for number in sorted(numbers))

@@ -34,10 +34,10 @@ def neutral_picture(
     bending = cv2.resize(_bending(identity, portrait, camera), (width, height), interpolation=cv2.INTER_CUBIC)
     enlarged = cv2.resize(portrait.image, None, fx=_ENLARGED, fy=_ENLARGED, interpolation=cv2.INTER_LANCZOS4)
     source = (bending + np.float32(0.5)) * np.float32(_ENLARGED) - np.float32(0.5)
-    picture = sample(enlarged, source, mirror_edges=True)
+    picture = sample(np.asarray(enlarged, np.float32), np.asarray(source, np.float32))
     picture = _toned(np.clip(picture, 0, 255), identity) * np.exp(_skin(identity, camera, supersampling))[..., None]
     picture = np.clip(picture, 0, 255).astype(np.float32)
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) if camera.grey else picture
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.float32) if camera.grey else picture
 
 
 def _bending(identity: Identity, portrait: Portrait, camera: Camera) -> NDArray[np.float32]:
@@ -55,7 +55,7 @@ def _bending(identity: Identity, portrait: Portrait, camera: Camera) -> NDArray[
     x = (np.arange(columns) + 0.5) * camera.width / columns - 0.5
     y = (np.arange(rows) + 0.5) * camera.height / rows - 0.5
     grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    return spline(camera.to_reference(grid)).reshape(rows, columns, 2).astype(np.float32)  # type: ignore[no-any-return]
+    return spline(camera.to_reference(grid)).reshape(rows, columns, 2).astype(np.float32)
 
 
 def _border_anchors() -> NDArray[np.float64]:
@@ -66,11 +66,13 @@ def _border_anchors() -> NDArray[np.float64]:
 
 def _toned(picture: NDArray[np.float32], identity: Identity) -> NDArray[np.float32]:
     toned = 255 * (picture / np.float32(255)) ** np.float32(identity.gamma) * np.array(identity.tone, np.float32)
-    return toned.astype(np.float32)  # type: ignore[no-any-return]
+    return toned.astype(np.float32)
 
 
 def _skin(identity: Identity, camera: Camera, supersampling: int) -> NDArray[np.float32]:
-    """Log brightness (h, w) over the frame: pores and freckles on the face, shading and a light from one side everywhere."""
+    """Log brightness (h, w) over the frame: pores and freckles on the face, shading and a light from one side
+    everywhere.
+    """
     rng = np.random.default_rng(identity.texture)
     canvas = Canvas(camera, supersampling)
     pores = _PORE_STRENGTH * _noise(rng, canvas.size, _PORE_SIGMA_PX * canvas.unit)
@@ -84,7 +86,7 @@ def _noise(rng: np.random.Generator, size: tuple[int, int], sigma: float) -> NDA
     coarse = rng.standard_normal((int(size[0] / step) + 2, int(size[1] / step) + 2), dtype=np.float32)
     smooth = cv2.GaussianBlur(coarse, (0, 0), sigma / step, borderType=cv2.BORDER_REFLECT_101)
     smooth = cv2.resize(smooth, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
-    return ((smooth - smooth.mean()) / smooth.std()).astype(np.float32)  # type: ignore[no-any-return]
+    return np.asarray((smooth - smooth.mean()) / smooth.std(), np.float32)
 
 
 def _freckles(rng: np.random.Generator, identity: Identity, canvas: Canvas) -> NDArray[np.float32]:
@@ -95,7 +97,7 @@ def _freckles(rng: np.random.Generator, identity: Identity, canvas: Canvas) -> N
     centres = canvas.place(cheeks)
     for (x, y), radius, depth in zip(centres.round().astype(int), radii, depths, strict=True):
         cv2.circle(spots, (int(x), int(y)), round(radius), float(depth), -1)
-    return cv2.GaussianBlur(spots, (0, 0), 0.5 * canvas.unit)  # type: ignore[no-any-return]
+    return np.asarray(cv2.GaussianBlur(spots, (0, 0), 0.5 * canvas.unit), np.float32)
 
 
 def _shading(rng: np.random.Generator, identity: Identity, canvas: Canvas) -> NDArray[np.float32]:
@@ -115,7 +117,7 @@ def _face_mask(identity: Identity, canvas: Canvas) -> NDArray[np.float32]:
     mask = cv2.fillConvexPoly(np.zeros(canvas.size, np.float32), hull, 1.0)
     soft = 6 * canvas.unit
     small = cv2.resize(mask, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    return cv2.resize(cv2.GaussianBlur(small, (0, 0), soft / 4), canvas.size[::-1])  # type: ignore[no-any-return]
+    return np.asarray(cv2.resize(cv2.GaussianBlur(small, (0, 0), soft / 4), canvas.size[::-1]), np.float32)
 
 
 __all__ = ["SUPERSAMPLING", "neutral_picture"]

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 class Identity:
     """One invented person.
 
-    `landmarks (68, 2)` lie in a 640x480 frame. `tone` are gains of blue, green and red, `gamma` bends the tone curve; `light`
-    is the direction and strength of a brightness ramp (log units over the face width, x and y). `brows` and `lips` say how
-    dark these are (log units). `texture` seeds pores, freckles and shading, of which there are `freckles`.
+    `landmarks (68, 2)` lie in a 640x480 frame. `tone` are gains of blue, green and red, `gamma` bends the tone curve;
+    `light` is the direction and strength of a brightness ramp (log units over the face width, x and y). `brows` and
+    `lips` say how dark these are (log units). `texture` seeds pores, freckles and shading, of which there are
+    `freckles`.
     """
 
     mirrored: bool
@@ -46,8 +47,8 @@ def draw_identity(rng: np.random.Generator, mean_shape: NDArray[np.float64], *, 
 def draw_shape(rng: np.random.Generator, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     """Landmarks (68, 2) of another face, changed feature by feature; sizes in shares, shifts in px of a 640x480 frame.
 
-    The spreads were set so that points differ between people by well over 5 px while dlib, which knows how faces vary, still
-    follows them within 3 px.
+    The spreads were set so that points differ between people by well over 5 px while dlib, which knows how faces
+    vary, still follows them within 3 px.
     """
     z = np.clip(rng.normal(size=16), -1.6, 1.6)
     points = landmarks.copy()

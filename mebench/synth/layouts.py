@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 class Layout:
     """One corpus's ways.
 
-    `subjects` as folders name them; `lengths` is the range of frames per clip, `first_numbers` that of onset frame numbers.
-    `folder` and `frame_name` give a clip's folder below the corpus and a frame's file name; `name_clips` names the clips of
-    (subject, emotion) pairs; `annotate` writes the workbooks. `words` maps the corpus's own class names to the vocabulary.
+    `subjects` as folders name them; `lengths` is the range of frames per clip, `first_numbers` that of onset frame
+    numbers. `folder` and `frame_name` give a clip's folder below the corpus and a frame's file name; `name_clips`
+    names the clips of (subject, emotion) pairs; `annotate` writes the workbooks. `words` maps the corpus's own class
+    names to the vocabulary.
     """
 
     camera: Camera

@@ -13,7 +13,7 @@ def expression_course(frames: int, apex: int) -> NDArray[np.float64]:
     rise = np.arange(apex + 1) / max(apex, 1)
     fall = np.arange(frames - apex - 1, -1, -1) / max(frames - 1 - apex, 1)
     phase = np.concatenate([rise, fall[1:]])
-    return (1 - np.cos(np.pi * phase)) / 2  # type: ignore[no-any-return]
+    return (1 - np.cos(np.pi * phase)) / 2
 
 
 def blink_course(frames: int, start: float, length: float) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """What a corpus will hold, before a single frame is drawn.
 
-Takes (who, how many frames, which numbers, how strong) and labels come from streams of their own: no property of a take can
-tell its label.
+Takes (who, how many frames, which numbers, how strong) and labels come from streams of their own: no property of a
+take can tell its label.
 """
 
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ def _draw_take(settings: Settings, index: int, subject: str) -> Take:
     layout = settings.layout
     rng = stream(settings.seed, settings.dataset, "take", index)
     frames = int(rng.integers(*layout.lengths, endpoint=True))
-    rise = int(round(rng.uniform(0.35, 0.6) * (frames - 1)))  # onset-apex over length: .5 in CASME II, .45 in SAMM
+    rise = round(rng.uniform(0.35, 0.6) * (frames - 1))  # onset-apex over length: .5 in CASME II, .45 in SAMM
     onset = int(rng.integers(*layout.first_numbers))
     return Take(index, subject, onset, onset + rise, onset + frames - 1, settings.amplitude * _draw_strength(rng))
 
@@ -95,7 +95,7 @@ def _draw_strength(rng: np.random.Generator) -> float:
     """Log-normal with median 1: half an octave of deviation, cut at two, so that it lies between a half and two."""
     while abs(octaves := float(rng.normal(0, 0.5))) > 1:
         pass
-    return 2.0**octaves
+    return float(2.0**octaves)
 
 
 def _deal_emotions(settings: Settings, takes: list[Take]) -> list[str]:

@@ -14,86 +14,34 @@ FACE_WIDTH_PX = 280.0  # CASME II: the face fills about 280x340 px of a 640x480 
 FACE_CENTRE_PX = (320.0, 262.0)  # of the 68 points, which reach from brows to chin: the forehead lies above them
 
 MIRRORED = np.array(
-    [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)]
-    + [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40]
-    + [*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1)]
+    [
+        *(*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)),
+        *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+        *(*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1)),
+    ]
 )
 """For each of the 68 points, the point that takes its place in the mirror image."""
 
+# fmt: off
 _LANDMARKS = np.array(
     [
-        (174.9, 201.9),
-        (177, 225),
-        (181.6, 244),
-        (189.1, 264.6),
-        (195.9, 287.5),
-        (207.4, 306.8),
-        (225.1, 320.8),
-        (247.7, 328.9),
-        (274, 330),
-        (294.8, 326.8),
-        (312.9, 316.2),
-        (329.3, 301.5),
-        (340.4, 281.8),
-        (350.4, 261.8),
-        (352.5, 238.6),
-        (355.2, 212.3),
-        (357.2, 187.1),
-        (183.3, 182.9),
-        (190.7, 164.5),
-        (208.8, 157.3),
-        (229.8, 157.9),
-        (247.6, 166.8),
-        (273.5, 163.6),
-        (292.3, 154.9),
-        (312.7, 150.5),
-        (333.6, 156.9),
-        (346, 171.9),
-        (265.9, 188.2),
-        (267.1, 204.6),
-        (268.6, 220.5),
-        (269.7, 236.7),
-        (246.7, 246.3),
-        (258, 249.4),
-        (269.4, 252.1),
-        (279, 249),
-        (287.4, 246),
-        (207.8, 197.9),
-        (216, 189.8),
-        (226.3, 189.1),
-        (238.9, 195.6),
-        (227.7, 197.8),
-        (217.3, 199.1),
-        (290.4, 192.8),
-        (300.6, 186),
-        (312.6, 185.8),
-        (323.7, 188.7),
-        (313.9, 193.2),
-        (301.7, 194.4),
-        (232.4, 281),
-        (244, 272.4),
-        (257.1, 270.5),
-        (266.4, 272.8),
-        (276.3, 270.7),
-        (287.7, 273.1),
-        (299.1, 276.9),
-        (289, 284),
-        (279.5, 288.3),
-        (269.2, 289.6),
-        (259.6, 289.2),
-        (245.6, 287.2),
-        (237, 279.9),
-        (258, 278.2),
-        (267, 279.1),
-        (277.5, 277.4),
-        (293.9, 276.8),
-        (277.7, 278.5),
-        (267.5, 279.8),
-        (258.3, 279.2),
+        (176.3, 205.2), (178, 227.3), (182.8, 245.3), (190.5, 265.7), (196.4, 288), (207.5, 307), (225, 321),
+        (247.5, 328.8), (274.3, 330), (294.5, 327.2), (312.4, 317.3), (328.7, 303.4), (339.7, 284.1), (349.3, 264.2),
+        (351, 240.8), (353.3, 214.2), (355.9, 189), (184.3, 183.1), (191.8, 164), (210, 156.5), (231.4, 157.1),
+        (249.4, 165.9), (272.9, 162.4), (291.8, 153.9), (311.7, 149.4), (331.9, 156.3), (343.6, 171.6),
+        (266.1, 186.2), (267.2, 203.1), (269, 219.6), (270.3, 236.4), (247, 246.3), (258.3, 249.5), (269.7, 252.1),
+        (279.1, 248.9), (287.2, 245.9), (208, 198.2), (215.9, 188.5), (226.3, 187.7), (238.6, 195.5), (227.7, 197.4),
+        (217.3, 198.9), (290.8, 193), (300.4, 185), (312.1, 185), (322.5, 189.6), (313.4, 193.5), (301.5, 194.4),
+        (231.8, 281.1), (243.7, 272.4), (257.2, 270.4), (266.5, 272.7), (276.9, 270.5), (288.7, 273), (299.8, 276.7),
+        (289.6, 283.2), (280.1, 287.9), (269.5, 289.5), (260, 289.1), (245.6, 287.1), (236.5, 280), (258.1, 278.3),
+        (267.1, 279), (278.2, 277.2), (294.7, 276.6), (278.5, 278.4), (267.9, 279.8), (258.7, 279.1),
     ]
 )
-"""The 68 points in px of the portrait, in dlib's convention: 20 people were drawn around dlib's reading of the portrait, dlib's
-mean deviation on them was added, and so on until none was left. Constants, so that faces do not change with a dlib release."""
+# fmt: on
+"""The 68 points in px of the portrait, as dlib understands them: people were drawn around dlib's reading of the
+portrait, dlib's mean deviation on them was added, and so on until little was left. Constants, so that faces do not
+change with a release of dlib.
+"""
 
 # The spectacles in pixels of the portrait: strokes (width, points) and filled shapes, traced by eye.
 _STROKES: tuple[tuple[int, tuple[tuple[float, float], ...]], ...] = (
@@ -189,9 +137,8 @@ def _portrait_image() -> NDArray[np.uint8]:
     """The portrait (600, 512, 3) BGR."""
     from matplotlib import cbook
 
-    with cbook.get_sample_data("grace_hopper.jpg") as stream:
-        image = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_COLOR)
-    return image  # type: ignore[no-any-return]
+    path = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    return np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR), np.uint8)
 
 
 __all__ = ["FACE_WIDTH_PX", "MIRRORED", "Portrait", "load_portrait"]

@@ -1,8 +1,9 @@
 """Frames of a clip, and the truth about what moved in them.
 
-Three coordinate systems: the *neutral* face (px of the camera, the picture of `faces.neutral_picture`), the *posed* face
-(neutral plus skin motion), the *frame* (posed face moved by the head). Skin motion is kept as the field that leads back,
-neutral = posed - displacement(posed), so that a frame is one exact sampling of the picture; only the truth has to invert it.
+Three coordinate systems: the *neutral* face (px of the camera, the picture of `faces.neutral_picture`), the *posed*
+face (neutral plus skin motion), the *frame* (posed face moved by the head). Skin motion is kept as the field that
+leads back, neutral = posed - displacement(posed), so that a frame is one exact sampling of the picture; only the
+truth has to invert it.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from mebench.synth.faces import SUPERSAMPLING
 from mebench.synth.motion import compose, inverse, transform
-from mebench.synth.sampling import sample
+from mebench.synth.sampling import sample, sample_field
 
 TRUTH_STEP_PX = 2
 _SETTLED_PX, _MOST_STEPS = 1e-3, 60
@@ -24,9 +25,9 @@ _SETTLED_PX, _MOST_STEPS = 1e-3, 60
 class Scene:
     """All that a clip shows.
 
-    `picture` is the neutral face at `SUPERSAMPLING` times the frame size; `expression` and `blink` are displacement fields
-    (h, w, 2) in px of the camera on the posed face, `course` and `closure` (t,) how much of each there is; `head (t, 2, 3)`
-    carries the posed face into frame t.
+    `picture` is the neutral face at `SUPERSAMPLING` times the frame size; `expression` and `blink` are displacement
+    fields (h, w, 2) in px of the camera on the posed face, `course` and `closure` (t,) how much of each there is;
+    `head (t, 2, 3)` carries the posed face into frame t.
     """
 
     picture: NDArray[np.float32]
@@ -57,7 +58,7 @@ def sharp_frame(scene: Scene, t: int) -> NDArray[np.float32]:
     posed += np.float32(0.5)
     posed *= np.float32(SUPERSAMPLING)
     posed -= np.float32(0.5)
-    return sample(scene.picture, posed, mirror_edges=True)
+    return sample(scene.picture, posed)
 
 
 def expose(sharp: NDArray[np.float32], gain: float, noise: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -87,7 +88,7 @@ def dense_motion(scene: Scene, start: int, end: int, step: int = TRUTH_STEP_PX) 
     posed = transform(inverse(scene.head[start]), first)
     field = scene.displacement(start)
     neutral = posed if field is None else posed - _sample(field, posed)
-    return (track(scene, neutral, end) - first).astype(np.float32)
+    return np.asarray(track(scene, neutral, end) - first, np.float32)
 
 
 def _pose(scene: Scene, neutral: NDArray[np.float64], t: int) -> NDArray[np.float64]:
@@ -110,7 +111,7 @@ def _pose(scene: Scene, neutral: NDArray[np.float64], t: int) -> NDArray[np.floa
 def _sample(field: NDArray[np.float32], points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """The field's vectors at points (..., 2), bilinear; zero outside the frame."""
     places = points.astype(np.float32, copy=False).reshape(-1, points.shape[-2], 2)
-    return sample(field, places, mirror_edges=False).reshape(points.shape)
+    return sample_field(field, places).reshape(points.shape)
 
 
 def _grid(size: tuple[int, int], matrix: NDArray[np.float64]) -> NDArray[np.float32]:

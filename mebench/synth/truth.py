@@ -23,8 +23,8 @@ class Truth:
     intensity (t, n) float64: greatest displacement by each unit, px of the frame. Where units overlap they add up.
     peak_px () float64: greatest displacement by all units together at the apex, px of the frame.
     closure (t,) float64: greatest displacement of the lids by blinking, px of the frame.
-    motion (h / step, w / step, 2) float16: displacement in px from the first frame to the apex frame, skin and head together,
-    at every step-th pixel of the first frame from pixel 0 on. float16 keeps it to .001 px below 2 px.
+    motion (h / step, w / step, 2) float16: displacement in px from the first frame to the apex frame, skin and head
+    together, at every step-th pixel of the first frame from pixel 0 on. float16 keeps it to .001 px below 2 px.
     motion_step () int64: that step.
     """
 

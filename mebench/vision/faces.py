@@ -22,11 +22,12 @@ from mebench.vision.arrays import Bytes, Doubles, Floats, grey
 Box = tuple[float, float, float, float]
 
 SCALES: Final = (0.25, 0.5, 1.0, 2.0)
-"""Image sizes searched, in this order; the last finds faces of 40 px."""
+"""Image sizes searched, in this order; the last finds faces of 40 px. A certain find ends the search one size later, so
+a second face is seen down to about half the smallest size that the first could have had."""
 
 CERTAIN: Final = 0.5
-"""A detector score that ends the search one image size later. dlib reports from 0 upwards; upright frontal faces score
-above 1, and the false finds that doubling the image brings stay below this."""
+"""A detector score that ends the search one image size later. dlib reports from 0 upwards; frontal faces of photographs
+and films scored 1.0 to 2.0, and searching the doubled image for nothing costs 16 times the search at half size."""
 
 SAME_FACE_OVERLAP: Final = 0.3
 """Intersection over union above which finds on two image sizes are one face."""
