@@ -12,7 +12,7 @@ from mebench.protocol import Protocol, Suite, load_protocol, resolve
 
 if TYPE_CHECKING:
     from mebench.evaluate import Inputs
-    from mebench.execute import RunReport
+    from mebench.requests import RunReport
     from mebench.scoring import ScoreCard
 
 Tables = ClipTable | Iterable[ClipTable]
@@ -50,7 +50,8 @@ def run(
     jobs: int = 1,
 ) -> "RunReport":
     """What `mebench run` does: a run under `home` that resumes, for a model's name or `file.py:Class`."""
-    from mebench.execute import Request, run_request
+    from mebench.execute import run_request
+    from mebench.requests import Request
 
     request = Request(model, protocol, Path(home), seeds, settings or {}, data=data or {}, allow_partial=allow_partial)
     return run_request(request, jobs=jobs)

@@ -1,6 +1,6 @@
 """Comparing a corpus on disk with its annotation: counts, clip folders, frames, files that do not belong."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,7 @@ from mebench.datasets.base import Dataset
 from mebench.datasets.coding import Release, differences
 from mebench.datasets.folders import FrameFolder, Layout, Tree, entries, scan
 from mebench.errors import DataError
-
-Progress = Callable[[int, int], None]
-"""Called with clips done and clips in all."""
+from mebench.progress import Progress, silent
 
 SCHEMA = "mebench.check/1"
 _NAMED_FRAMES = 5  # frame numbers or file names written out in one finding
@@ -67,6 +65,34 @@ class CheckReport:
         """The findings to know of."""
         return tuple(note for note in self.findings if note.level == "warning")
 
+    @property
+    def ok(self) -> bool:
+        """Whether nothing makes the corpus unfit."""
+        return not self.errors
+
+    def text(self) -> str:
+        """The report for a reader; one line per kind of finding, with the clips it concerns."""
+        kind = ", SYNTHETIC" if self.synthetic else ""
+        held, expected = f"{self.clips} clips of {self.subjects} subjects", self.expected
+        seen = self.counts
+        faults = f"{seen.missing} missing, {seen.outside} outside the coding, {seen.broken} broken"
+        lines = [
+            f"{self.dataset}, {self.annotation}{kind}: {held} (expected {expected.clips} of {expected.subjects})",
+            f"  emotions: {_counted(self.per_emotion)}",
+            f"  objective classes: {self.objective_release or 'none released'}",
+            f"  frame folders: {_counted(self.variants) or 'none'}",
+            f"  frames: {seen.frames} of {seen.clips_with_frames} clips; {faults}",
+            *(f"  corrected: {correction}" for correction in self.corrections),
+        ]
+        for level, notes in (("error", self.errors), ("warning", self.warnings)):
+            clips: dict[str, list[str]] = {}
+            for note in notes:
+                clips.setdefault(note.message, []).extend([note.clip] if note.clip else [])
+            lines += [
+                f"  {level}: {message}{f' ({_some(named)})' if named else ''}" for message, named in clips.items()
+            ]
+        return "\n".join(lines)
+
     def record(self) -> dict[str, Any]:
         """The report as plain JSON values."""
         counts = {name: getattr(self.counts, name) for name in FrameCounts.__slots__}
@@ -87,12 +113,13 @@ class CheckReport:
             "corrections": list(self.corrections),
             "variants": dict(self.variants),
             "frames": counts,
+            "ok": self.ok,
             "findings": [{"level": n.level, "message": n.message, "clip": n.clip} for n in self.findings],
         }
 
 
 def check(
-    dataset: Dataset, root: Path, table: ClipTable, *, deep: bool = False, progress: Progress | None = None
+    dataset: Dataset, root: Path, table: ClipTable, *, deep: bool = False, progress: Progress = silent
 ) -> CheckReport:
     """The report on a corpus folder against its table of clips.
 
@@ -115,8 +142,7 @@ def check(
         found, part = _check_clip(clip, folders.get(clip.id), dataset.layout, deep=deep)
         findings += found
         counts = _plus(counts, part)
-        if progress is not None:
-            progress(done, len(table))
+        progress(done, len(table), clip.id)
     return CheckReport(
         dataset=table.dataset,
         annotation=table.annotation,
@@ -257,6 +283,10 @@ def _some(items: Iterable[object]) -> str:
     listed = [str(item) for item in items]
     more = len(listed) - _NAMED_FRAMES
     return ", ".join(listed[:_NAMED_FRAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in counts.items())
 
 
 def _plus(a: FrameCounts, b: FrameCounts) -> FrameCounts:

@@ -216,8 +216,9 @@ def prepare(**options: Any) -> int:
 @home_option
 def run(**options: Any) -> int:
     """Train and test MODEL (a name or file.py:Class) on every fold of a protocol; the same command resumes."""
-    from mebench.execute import Request, run_request
+    from mebench.execute import run_request
     from mebench.progress import bar
+    from mebench.requests import Request
 
     request = Request.of(options, command=_command())
     with bar(f"run {options['model']}") as progress:

@@ -73,7 +73,7 @@ def prepare_clip(task: ClipTask) -> ClipStatus:
     clip = _cut(task, files)
     if clip is None:
         remove_clip(task.home, task.clip_id)
-        return ClipStatus(task.clip_id, "excluded", f"no face found on the onset frame {files.names[0]}")
+        return ClipStatus(task.clip_id, "excluded", f"No face found on the onset frame {files.numbers[0]}.")
     write_clip(task.home, clip)
     return ClipStatus(task.clip_id, "repaired" if damaged else "stored", flags=clip.flags)
 
@@ -119,7 +119,8 @@ def _cut(task: ClipTask, files: FrameFiles) -> StoredClip | None:
     try:
         found = find_face(dlib_finder(), frames, task.on_missing_face)
     except FrameError as error:
-        raise FrameError(f"{task.clip_id}: {error.what.rstrip('.')} ({files.names[0]}).", error.fix) from error
+        what = f"{task.clip_id}: {error.what.rstrip('.')}, from the onset frame {files.numbers[0]} on."
+        raise FrameError(what, error.fix) from error
     if found is None:
         return None
     geometry = _geometry(grey(frames), found)

@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mebench.execute import Request, run_request
+from mebench.execute import run_request
 from mebench.prepare import prepare
 from mebench.progress import bar
+from mebench.requests import Request
 
 PROTOCOL = "loso"
 CORPORA = ("casme2", "samm")

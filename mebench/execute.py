@@ -3,13 +3,12 @@
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from mebench import plugins, runs
 from mebench.api import aggregate_of
-from mebench.corpora import given_tables, parse_pairs, tables_for
+from mebench.corpora import given_tables, tables_for
 from mebench.errors import DataError, MebenchError, UsageError
 from mebench.evaluate import Inputs, blank_inputs, evaluate_fold
 from mebench.inputs import compute_inputs, parse_recipe
@@ -17,111 +16,11 @@ from mebench.parallel import run_tasks
 from mebench.predictions import Prediction
 from mebench.progress import Progress, silent
 from mebench.protocol import Fold, Protocol, Suite, Task, load_protocol, resolve
+from mebench.requests import MemberReport, Request, RunReport
 from mebench.runs import RunSpec, SeedRun
 
 NO_INPUT = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One `mebench run`, as typed."""
-
-    model: str
-    protocol: str
-    home: Path
-    seeds: int = 1
-    settings: Mapping[str, str] = field(default_factory=dict)
-    only: tuple[str, ...] = ()
-    data: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    corrections: bool = True
-    shard: tuple[int, int] = (1, 1)
-    allow_partial: bool = False
-    fresh: bool = False
-    estimate: bool = False
-    device: str = "auto"
-    command: str = ""
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any], command: str) -> "Request":
-        """The request in the options of the command line; raises UsageError for pairs or shards that do not parse."""
-        return cls(
-            model=options["model"],
-            protocol=options["protocol"],
-            home=options["home"],
-            seeds=options["seeds"],
-            settings=parse_pairs("--set", options["settings"]),
-            only=options["only"],
-            data=parse_pairs("--data", options["data"]),
-            annotations=parse_pairs("--annotation", options["annotation"]),
-            corrections=not options["no_corrections"],
-            shard=parse_shard(options["shard"]),
-            allow_partial=options["allow_partial"],
-            fresh=options["fresh"],
-            estimate=options["estimate"],
-            device=options["device"],
-            command=command,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class MemberReport:
-    """What became of one protocol of a request."""
-
-    protocol: str
-    run: str
-    folder: Path
-    folds: int
-    done: int
-    failed: Mapping[str, str]
-    missing: Mapping[str, str]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """One line per fact worth knowing."""
-        lines = [f"{self.protocol}  run {self.run}  {self.done} of {self.folds} folds done  {self.folder}"]
-        lines += [f"  fold {fold} failed: {what}" for fold, what in self.failed.items()]
-        lines += [f"  clip {clip} has no input: {why}" for clip, why in self.missing.items()]
-        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
-
-
-@dataclass(frozen=True, slots=True)
-class RunReport:
-    """What became of a request: one report per protocol, and the protocols left out with the reason."""
-
-    members: tuple[MemberReport, ...]
-    left_out: Mapping[str, str]
-
-    @property
-    def complete(self) -> bool:
-        """Whether no fold failed and no clip went without a prediction."""
-        return not any(m.failed or m.missing for m in self.members)
-
-    def text(self) -> str:
-        """The report for a person."""
-        return "\n".join([*(m.text for m in self.members), *(f"{n} left out: {w}" for n, w in self.left_out.items())])
-
-    def record(self) -> dict[str, Any]:
-        """The report as plain JSON values."""
-        return {
-            "schema": "mebench.run-report/1",
-            "complete": self.complete,
-            "members": [
-                {
-                    "protocol": m.protocol,
-                    "run": m.run,
-                    "folder": str(m.folder),
-                    "folds": m.folds,
-                    "done": m.done,
-                    "failed": dict(m.failed),
-                    "missing": dict(m.missing),
-                    "notes": list(m.notes),
-                }
-                for m in self.members
-            ],
-            "left_out": dict(self.left_out),
-        }
+PROBED_CLIPS = 6  # enough to see past the first, which compiles and loads
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +52,7 @@ def run_request(request: Request, *, jobs: int = 1, progress: Progress = silent)
 
     Raises DataError where none is.
     """
+    build_model(request.model, request.settings, request.device)  # a wrong name or parameter is told before any work
     given = given_tables(request.data, request.annotations, corrections=request.corrections)
     members, left_out = [], {}
     for protocol in _members(request):
@@ -163,20 +63,10 @@ def run_request(request: Request, *, jobs: int = 1, progress: Progress = silent)
             first_fault = fault
             continue
         task = resolve(protocol, tables, allow_partial=request.allow_partial)
-        members.append(_run_member(request, task, jobs, progress))
+        members.append((estimate if request.estimate else _run_member)(request, task, jobs, progress))
     if not members:
         raise first_fault
     return RunReport(tuple(members), left_out)
-
-
-def parse_shard(text: str | None) -> tuple[int, int]:
-    """`I/N` with 1 <= I <= N; `1/1` for None."""
-    if text is None:
-        return (1, 1)
-    first, slash, last = text.partition("/")
-    if slash and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last):
-        return int(first), int(last)
-    raise UsageError(f"--shard {text!r} is not I/N with 1 <= I <= N.", "Write for instance --shard 1/4.")
 
 
 def build_model(name: str, settings: Mapping[str, str], device: str) -> Any:
@@ -219,6 +109,37 @@ def spec_of(request: Request, task: Task, model: Any, recipe: str, input_key: st
     )
 
 
+def estimate(request: Request, task: Task, jobs: int, progress: Progress = silent) -> MemberReport:
+    """How long the run will take and how much memory, from the inputs of a few clips and one fold; keeps no result.
+
+    The fold is the one with most training clips. Clips whose input is not made yet are stood in for by those that are.
+    """
+    model = build_model(request.model, request.settings, request.device)
+    recipe = recipe_of(model)
+    notes, inputs = [], blank_inputs(task)
+    if recipe != NO_INPUT:
+        probed = [item.clip for item in task.items[:PROBED_CLIPS]]
+        started = time.perf_counter()
+        made = compute_inputs(request.home, recipe, probed, jobs=1, progress=progress)
+        seconds = (time.perf_counter() - started) / len(probed)
+        arrays = [made[clip] for clip in made]
+        inputs = {item.id: arrays[i % len(arrays)] for i, item in enumerate(task.items)}
+        whole = seconds * len(task.items) / jobs
+        notes.append(f"inputs: {seconds:.2f} s per clip, {len(task.items)} clips: about {_span(whole)}, then cached")
+    fold = max(task.folds, key=lambda f: len(f.train))
+    result = run_fold(FoldJob(request.model, request.settings, request.device, task, fold, inputs, 0))
+    folds = len(task.folds) * request.seeds
+    whole = result.seconds * folds / jobs
+    notes.append(
+        result.what or f"folds: {result.seconds:.1f} s each, {folds} folds: about {_span(whole)} with {jobs} jobs"
+    )
+    notes.append(
+        f"memory: {result.peak_mib:.0f} MiB at the peak of one job, about {result.peak_mib * jobs:.0f} MiB in all"
+    )
+    failed = {fold.id: result.what} if result.what else {}
+    return MemberReport(task.protocol.name, "estimate", request.home, folds, 0, failed, {}, tuple(notes))
+
+
 def run_fold(job: FoldJob) -> FoldResult:
     """The predictions of one fold; whatever the model raises becomes a record. Runs in a worker."""
     started = time.perf_counter()
@@ -250,23 +171,19 @@ def _run_member(request: Request, task: Task, jobs: int, progress: Progress) -> 
     inputs, input_key, missing = _inputs(request, task, recipe, jobs, progress)
     spec = spec_of(request, task, model, recipe, input_key)
     facts = _manifest_facts(task, missing, request.command)
-    notes: list[str] = []
     failed: dict[str, str] = {}
+    notes: list[str] = []
     done = 0
     for seed in range(request.seeds):
         seed_run = runs.open_seed(request.home, spec, seed, facts, fresh=request.fresh)
         with runs.locked(seed_run, f"{request.shard[0]}/{request.shard[1]}"):
-            if request.estimate:
-                notes += _estimate(request, task, spec, seed_run, inputs, jobs)
-            else:
-                _run_folds(request, task, spec, seed_run, inputs, jobs, progress)
+            notes += [f"fold {f.id} (seed {seed}) was damaged: redone" for f in task.folds if seed_run.damaged(f.id)]
+            _run_folds(request, task, spec, seed_run, inputs, jobs, progress)
         seed_run.finish()
         done += sum(seed_run.done(fold.id) for fold in task.folds)
         failed |= {f"{fold} (seed {seed})": what for fold, what in seed_run.failures().items()}
-        if request.estimate:
-            break
     folder = runs.run_folder(request.home, spec)
-    folds = len(task.folds) * (1 if request.estimate else request.seeds)
+    folds = len(task.folds) * request.seeds
     return MemberReport(task.protocol.name, spec.id, folder, folds, done, failed, missing, tuple(notes))
 
 
@@ -310,25 +227,6 @@ def _pending(request: Request, task: Task, seed_run: SeedRun) -> list[Fold]:
     return [f for i, f in enumerate(task.folds) if i % last == first - 1 and not seed_run.done(f.id)]
 
 
-def _estimate(
-    request: Request, task: Task, spec: RunSpec, seed_run: SeedRun, inputs: Inputs, jobs: int
-) -> tuple[str, ...]:
-    """How long the folds left will take, from one of them; that fold's predictions are kept."""
-    pending = _pending(request, task, seed_run)
-    if not pending:
-        return ("Every fold is done.",)
-    (fold, result), *_ = _results(request, task, pending[:1], seed_run.seed, inputs, 1)
-    if result.what:
-        seed_run.save_failure(fold, result.what, result.trace)
-        return ()
-    seed_run.save_fold(fold, result.rows)
-    runs.note_tried(request.home, spec)
-    left = len(pending) - 1 + len(task.folds) * (request.seeds - 1)
-    minutes = result.seconds * left / jobs / 60
-    first = f"One fold took {result.seconds:.1f} s and {result.peak_mib:.0f} MiB at its peak"
-    return (f"{first}; {left} folds are left: about {minutes:.1f} min with {jobs} jobs.",)
-
-
 def _manifest_facts(task: Task, missing: Mapping[str, str], command: str) -> dict[str, Any]:
     return {
         "task": task.protocol.task,
@@ -343,6 +241,16 @@ def _manifest_facts(task: Task, missing: Mapping[str, str], command: str) -> dic
         "missing": dict(missing),
         "command": command,
     }
+
+
+def _span(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -49,6 +49,9 @@ class InputSet(Mapping[str, npt.NDArray[Any]]):
     def __getitem__(self, clip_id: str) -> npt.NDArray[Any]:
         return _load(self.files[clip_id], self.clip_keys[clip_id])[0]
 
+    def __contains__(self, clip_id: object) -> bool:
+        return clip_id in self.files
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.files)
 

@@ -91,7 +91,8 @@ def prepare(
             f"{root} holds the frames of none of the {len(table)} clips in the annotation.",
             f"Give the folder that holds the frames; mebench check {dataset.name} says what was found.",
         )
-    remove_leftovers(home / "store" / dataset.name)
+    for folder in (home / "store" / dataset.name, home / "corpora"):
+        remove_leftovers(folder)
     found: dict[str, ClipStatus] = {}
     for status in _statuses(table, folders, home, on_missing_face, jobs):
         found[status.clip] = status

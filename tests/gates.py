@@ -70,7 +70,7 @@ def open_source_gates(copy: Path) -> list[str]:
         "ruff format": (
             "x = [ 1,2 ]\n",
             [BIN / "ruff", "format", "--check", "--config", ROOT / "pyproject.toml", "planted.py"],
-            "Would reformat",
+            "would be reformatted",
         ),
     }
     faults = []

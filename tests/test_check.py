@@ -220,9 +220,26 @@ def test_corrections_are_listed(tmp_path: Path) -> None:
 
 def test_progress_counts_every_clip(tmp_path: Path) -> None:
     corpus(tmp_path)
-    seen: list[tuple[int, int]] = []
-    check(casme2.DATASET, tmp_path, casme2.DATASET.load(tmp_path), progress=lambda done, of: seen.append((done, of)))
-    assert seen == [(1, 2), (2, 2)]
+    seen: list[tuple[int, int, str]] = []
+    check(casme2.DATASET, tmp_path, casme2.DATASET.load(tmp_path), progress=lambda *now: seen.append(now))
+    assert seen == [(1, 2, "casme2/sub01/EP02_01f"), (2, 2, "casme2/sub02/EP02_01f")]
+
+
+def test_the_text_says_what_the_record_says(tmp_path: Path) -> None:
+    found = report(corpus(tmp_path))
+    assert found.ok
+    assert found.text().split("\n") == [
+        "casme2, coding-20140508, SYNTHETIC: 2 clips of 2 subjects (expected 2 of 2)",
+        "  emotions: happiness 1, others 1",
+        "  objective classes: none released",
+        "  frame folders: selected 2",
+        "  frames: 15 of 2 clips; 0 missing, 0 outside the coding, 0 broken",
+        "  warning: 2 objective classes are derived, not released",
+    ]
+    (folder(tmp_path) / "img48.jpg").unlink()
+    found = report(tmp_path)
+    assert not found.ok
+    assert "  error: frames are missing: 48 (casme2/sub01/EP02_01f)" in found.text().split("\n")
 
 
 def test_two_copies_of_a_clip_are_an_error_of_the_report(tmp_path: Path) -> None:

@@ -267,14 +267,14 @@ class TestFaults:
         self._blank(fresh, range(ONSET, ONSET + FRAMES))
         line = self._failed(fresh)
         assert line.startswith(f"{FIRST}: No face found")
-        assert f"img{ONSET}.jpg" in line
+        assert f"onset frame {ONSET}" in line
 
     def test_no_face_can_be_excluded(self, fresh: Path) -> None:
         self._blank(fresh, [ONSET])
         report = again(fresh, on_missing_face="exclude")
         assert states(report) == ["excluded", "stored"]
         assert report.complete
-        assert clip_states(fresh / "home", "casme2") == {FIRST: f"no face found on the onset frame img{ONSET}.jpg"}
+        assert clip_states(fresh / "home", "casme2") == {FIRST: f"No face found on the onset frame {ONSET}."}
 
     def test_the_nearest_frame_that_shows_a_face_can_lend_it(self, fresh: Path) -> None:
         self._cover_eyes_on_onset(fresh)

@@ -19,7 +19,7 @@ def draw_features(identity: Identity, canvas: Canvas) -> NDArray[np.float32]:
     """Log brightness (h, w) of the painted features."""
     paint = _Paint(identity.landmarks, canvas)
     for brow in ([17, 18, 19, 20, 21], [22, 23, 24, 25, 26]):
-        paint.stroke(brow, width=9.0, soft=2.2, depth=-identity.brows, lower=_BROW_BELOW_PX)
+        paint.stroke(brow, width=10.0, soft=2.2, depth=-identity.brows, lower=_BROW_BELOW_PX)
     for upper, lower in (([36, 37, 38, 39], [36, 41, 40, 39]), ([42, 43, 44, 45], [42, 47, 46, 45])):
         paint.stroke(upper, width=1.8, soft=0.7, depth=_LID)
         paint.stroke(lower, width=1.2, soft=0.8, depth=_LID / 2)

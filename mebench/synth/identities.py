@@ -37,8 +37,8 @@ def draw_identity(rng: np.random.Generator, mean_shape: NDArray[np.float64], *, 
         tone=(float(blue), float(green), float(red)),
         gamma=float(np.exp(rng.normal(0, 0.12))),
         light=(float(light * np.cos(angle)), float(light * np.sin(angle))),
-        brows=float(rng.uniform(0.6, 1.0)),
-        lips=float(rng.uniform(0.1, 0.35)),
+        brows=float(rng.uniform(0.8, 1.2)),
+        lips=float(rng.uniform(0.2, 0.45)),
         freckles=int(rng.choice([0, 0, 40, 120])),
         texture=int(rng.integers(2**63)),
     )
@@ -58,7 +58,7 @@ def draw_shape(rng: np.random.Generator, landmarks: NDArray[np.float64]) -> NDAr
     for side, eye, brow in ((-1, RIGHT_EYE, RIGHT_BROW), (1, LEFT_EYE, LEFT_BROW)):
         _scale(points, eye, points[eye].mean(0), 1 + 0.08 * z[3], 1 + 0.08 * z[4])
         points[eye] += [side * 3.5 * z[5], 3.0 * z[6] + side * z[13]]
-        points[brow] += [side * 3.5 * z[5], 3.0 * z[6] + 4.5 * z[7] + side * z[14]]
+        points[brow] += [side * 3.5 * z[5], 3.0 * z[6] + 3.0 * z[7] + side * z[14]]
         _scale(points, brow, points[brow].mean(0), 1 + 0.06 * z[8], 1)
     _scale(points, NOSE, points[27], 1 + 0.10 * z[9], 1 + 0.08 * z[10])
     points[MOUTH, 1] += (points[33] - landmarks[33])[1] + 3.5 * z[11]

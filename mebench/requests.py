@@ -1,0 +1,121 @@
+"""What `mebench run` is asked for, and what it reports."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mebench.corpora import parse_pairs
+from mebench.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One `mebench run`, as typed."""
+
+    model: str
+    protocol: str
+    home: Path
+    seeds: int = 1
+    settings: Mapping[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
+    data: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    corrections: bool = True
+    shard: tuple[int, int] = (1, 1)
+    allow_partial: bool = False
+    fresh: bool = False
+    estimate: bool = False
+    device: str = "auto"
+    command: str = ""
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], command: str) -> "Request":
+        """The request in the options of the command line; raises UsageError for pairs or shards that do not parse."""
+        return cls(
+            model=options["model"],
+            protocol=options["protocol"],
+            home=options["home"],
+            seeds=options["seeds"],
+            settings=parse_pairs("--set", options["settings"]),
+            only=options["only"],
+            data=parse_pairs("--data", options["data"]),
+            annotations=parse_pairs("--annotation", options["annotation"]),
+            corrections=not options["no_corrections"],
+            shard=parse_shard(options["shard"]),
+            allow_partial=options["allow_partial"],
+            fresh=options["fresh"],
+            estimate=options["estimate"],
+            device=options["device"],
+            command=command,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MemberReport:
+    """What became of one protocol of a request."""
+
+    protocol: str
+    run: str
+    folder: Path
+    folds: int
+    done: int
+    failed: Mapping[str, str]
+    missing: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """One line per fact worth knowing."""
+        lines = [f"{self.protocol}  run {self.run}  {self.done} of {self.folds} folds done  {self.folder}"]
+        lines += [f"  fold {fold} failed: {what}" for fold, what in self.failed.items()]
+        lines += [f"  clip {clip} has no input: {why}" for clip, why in self.missing.items()]
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What became of a request: one report per protocol, and the protocols left out with the reason."""
+
+    members: tuple[MemberReport, ...]
+    left_out: Mapping[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether no fold failed and no clip went without a prediction."""
+        return not any(m.failed or m.missing for m in self.members)
+
+    def text(self) -> str:
+        """The report for a person."""
+        return "\n".join([*(m.text for m in self.members), *(f"{n} left out: {w}" for n, w in self.left_out.items())])
+
+    def record(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return {
+            "schema": "mebench.run-report/1",
+            "complete": self.complete,
+            "members": [
+                {
+                    "protocol": m.protocol,
+                    "run": m.run,
+                    "folder": str(m.folder),
+                    "folds": m.folds,
+                    "done": m.done,
+                    "failed": dict(m.failed),
+                    "missing": dict(m.missing),
+                    "notes": list(m.notes),
+                }
+                for m in self.members
+            ],
+            "left_out": dict(self.left_out),
+        }
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """`I/N` with 1 <= I <= N; `1/1` for None."""
+    if text is None:
+        return (1, 1)
+    first, slash, last = text.partition("/")
+    if slash and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last):
+        return int(first), int(last)
+    raise UsageError(f"--shard {text!r} is not I/N with 1 <= I <= N.", "Write for instance --shard 1/4.")
