@@ -175,6 +175,7 @@ def _show_run(run: runs.StoredRun) -> Shown:
         "environment": manifest["environment"],
         "command": manifest["command"],
         "missing": manifest["missing"],
+        "flags": manifest["flags"],
         "seeds": {str(seed): status for seed, status in seeds.items()},
         "failed": failed,
     }
@@ -185,4 +186,5 @@ def _show_run(run: runs.StoredRun) -> Shown:
     lines += [f"  seed {seed}: {status}" for seed, status in seeds.items()]
     lines += [f"  {where} failed: {what}" for where, what in failed.items()]
     lines += [f"  no input for {clip}: {why}" for clip, why in manifest["missing"].items()]
+    lines += [f"  {clip}: {', '.join(flags)}" for clip, flags in manifest["flags"].items()]
     return Shown("\n".join(lines), record)

@@ -81,7 +81,7 @@ class UsageError(MebenchError):
     exit_status = 2
 
 
-class UnknownName(UsageError):
+class UnknownName(UsageError):  # noqa: N818  reads as what it says: no such name
     """No corpus, protocol, model or run of that name; the nearest known names are offered."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:

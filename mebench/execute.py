@@ -170,7 +170,7 @@ def _run_member(request: Request, task: Task, jobs: int, progress: Progress) -> 
     recipe = recipe_of(model)
     inputs, input_key, missing = _inputs(request, task, recipe, jobs, progress)
     spec = spec_of(request, task, model, recipe, input_key)
-    facts = _manifest_facts(task, missing, request.command)
+    facts = _manifest_facts(task, inputs, missing, request.command)
     failed: dict[str, str] = {}
     notes: list[str] = []
     done = 0
@@ -227,7 +227,7 @@ def _pending(request: Request, task: Task, seed_run: SeedRun) -> list[Fold]:
     return [f for i, f in enumerate(task.folds) if i % last == first - 1 and not seed_run.done(f.id)]
 
 
-def _manifest_facts(task: Task, missing: Mapping[str, str], command: str) -> dict[str, Any]:
+def _manifest_facts(task: Task, inputs: Inputs, missing: Mapping[str, str], command: str) -> dict[str, Any]:
     return {
         "task": task.protocol.task,
         "protocol_version": task.protocol.version,
@@ -239,6 +239,7 @@ def _manifest_facts(task: Task, missing: Mapping[str, str], command: str) -> dic
         "truth": {item.id: item.label for item in task.items},
         "subjects": {item.id: item.subject for item in task.items},
         "missing": dict(missing),
+        "flags": {clip: list(flags) for clip, flags in getattr(inputs, "flags", {}).items()},
         "command": command,
     }
 

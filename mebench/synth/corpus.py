@@ -44,7 +44,7 @@ def write_corpus(
     """What was written: a corpus in the layout of `casme2`, `samm` or `smic`, whole or not at all.
 
     `amplitude` is the median of the greatest skin motion at the apex in px of a 640x480 frame, log-normal between
-    half and twice that; 0 gives the null corpus, in which labels mean nothing. `clips` are by default one per subject
+    half and twice that; 0 gives the null corpus, in which labels mean nothing. `clips` are by default two per subject
     and class. The same arguments give the same bytes, whatever `jobs` is. The truth lies in `mebench-truth` (see
     `truth.read_truth`).
 

@@ -10,13 +10,22 @@ from numpy.typing import NDArray
 
 from mebench.errors import DataError
 from mebench.synth.action_units import blink_field, peak_length, unit_field
-from mebench.synth.camera import REFERENCE_HEIGHT, REFERENCE_WIDTH, Camera
+from mebench.synth.camera import Camera
 from mebench.synth.faces import neutral_picture
 from mebench.synth.identities import Identity, draw_identity
 from mebench.synth.motion import blink_course, compose, expression_course, similarity, sway, transform
 from mebench.synth.plan import PlannedClip, Settings
 from mebench.synth.portrait import Portrait, load_portrait
-from mebench.synth.render import TRUTH_STEP_PX, Scene, dense_motion, expose, head_motion, sharp_frame, track
+from mebench.synth.render import (
+    TRUTH_STEP_PX,
+    Scene,
+    dense_motion,
+    expose,
+    head_motion,
+    moving_skin,
+    sharp_frame,
+    track,
+)
 from mebench.synth.seeds import stream
 from mebench.synth.truth import Truth
 
@@ -24,7 +33,7 @@ NOISE_SIGMA = 2.0
 LANDMARK_ERROR_PX = 2.6
 """A person on whom dlib errs by more is not cast: its mean error over a corpus then stays below 3 px."""
 
-_LANDMARK_ERROR_ONCE_PX, _VIEWS = 3.2, 4
+_LANDMARK_ERROR_ONCE_PX, _VIEWS = 3.1, 5
 _CANDIDATES = 60  # about every third is cast
 _POOL = 1 << 22  # noise values drawn once; each frame reads on from a random place, for drawing 921,600 takes 10 ms
 _BLINK_SHARE = 0.25
@@ -43,7 +52,7 @@ def cast(settings: Settings, index: int) -> Identity:
     mean_shape = _portrait(mirrored=False).mean_shape()
     for _ in range(_CANDIDATES):
         person = draw_identity(rng, mean_shape, mirrored=bool(index % 2))
-        if _is_readable(person, rng):
+        if _is_readable(person, settings.layout.camera, rng):
             return person
     raise DataError(
         f"{_CANDIDATES} candidates for person {index} were drawn and dlib found no face well enough on any.",
@@ -60,14 +69,12 @@ def stage(settings: Settings, clip: PlannedClip, person: Identity, picture: NDAr
     """The scene of a clip; everything but the expression comes from a stream that knows the take and not the label."""
     camera, take = settings.layout.camera, clip.take
     rng = stream(settings.seed, settings.dataset, "scene", take.index)
-    course = expression_course(take.frames, take.apex - take.onset)
-    closure = _draw_blink(rng, take.frames, camera)
+    expression, _ = _expression(clip, person, camera)
     return Scene(
         picture=picture,
-        expression=_expression(clip, person, camera)[0],
-        blink=blink_field(person.landmarks, camera),
-        course=course,
-        closure=closure,
+        skin=moving_skin(expression, blink_field(person.landmarks, camera)),
+        course=expression_course(take.frames, take.apex - take.onset),
+        closure=_draw_blink(rng, take.frames, camera),
         head=_draw_head(rng, take.frames, person, camera),
     )
 
@@ -136,21 +143,20 @@ def _draw_pose(rng: np.random.Generator, person: Identity, camera: Camera) -> ND
     return similarity(centre, shift, angle, float(size))
 
 
-def _is_readable(person: Identity, rng: np.random.Generator) -> bool:
+def _is_readable(person: Identity, camera: Camera, rng: np.random.Generator) -> bool:
     """Whether dlib's mean error on slightly moved, noisy views of the neutral face stays below `LANDMARK_ERROR_PX`.
 
-    dlib is called as most scripts call it, once per view at full size; the package's own finder, which takes a median over
-    boxes, errs less.
+    dlib is called as most scripts call it, once per view at full size; the package's own finder, which takes a median
+    over boxes, errs less.
     """
-    camera = Camera(REFERENCE_WIDTH, REFERENCE_HEIGHT, 200.0)
     picture = neutral_picture(person, _portrait(mirrored=person.mirrored), camera, supersampling=1)
-    picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
     errors: list[float] = []
     for _ in range(_VIEWS):
         pose = _draw_pose(rng, person, camera)
         view = cv2.warpAffine(picture, pose, (camera.width, camera.height), borderMode=cv2.BORDER_REFLECT_101)
         view = np.clip(view + rng.normal(0, NOISE_SIGMA, view.shape), 0, 255).astype(np.uint8)
-        errors.append(_landmark_error(view, transform(pose, person.landmarks)))
+        truth = transform(pose, camera.from_reference(person.landmarks))
+        errors.append(_landmark_error(view, truth) / camera.scale)
         if errors[-1] > _LANDMARK_ERROR_ONCE_PX:
             return False
     return float(np.mean(errors)) <= LANDMARK_ERROR_PX
@@ -159,6 +165,7 @@ def _is_readable(person: Identity, rng: np.random.Generator) -> bool:
 def _landmark_error(image: NDArray[np.uint8], landmarks: NDArray[np.float64]) -> float:
     """dlib's mean distance from the true landmarks, px; infinite where it finds no face."""
     detector, predictor = _dlib()
+    image = image if image.ndim == 2 else np.ascontiguousarray(image[..., ::-1])
     boxes = detector(image, 0)
     if not boxes:
         return np.inf

@@ -18,21 +18,32 @@ from mebench.synth.motion import compose, inverse, transform
 from mebench.synth.sampling import sample, sample_field
 
 TRUTH_STEP_PX = 2
-_SETTLED_PX, _MOST_STEPS = 1e-3, 60
+_STILL_PX = 1e-4
+_SETTLED_PX, _MOST_STEPS = 1e-4, 60
+
+
+@dataclass(frozen=True)
+class Skin:
+    """The part of the posed face that moves: displacement fields (h, w, 2), px of the camera, and where they begin.
+
+    `origin` is (x, y) of their first pixel; beyond them all skin is still.
+    """
+
+    expression: NDArray[np.float32]
+    blink: NDArray[np.float32]
+    origin: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Scene:
     """All that a clip shows.
 
-    `picture` is the neutral face at `SUPERSAMPLING` times the frame size; `expression` and `blink` are displacement
-    fields (h, w, 2) in px of the camera on the posed face, `course` and `closure` (t,) how much of each there is;
-    `head (t, 2, 3)` carries the posed face into frame t.
+    `picture` is the neutral face at `SUPERSAMPLING` times the frame size; `course` and `closure` (t,) say how much there
+    is of the skin's expression and blink; `head (t, 2, 3)` carries the posed face into frame t.
     """
 
     picture: NDArray[np.float32]
-    expression: NDArray[np.float32]
-    blink: NDArray[np.float32]
+    skin: Skin
     course: NDArray[np.float64]
     closure: NDArray[np.float64]
     head: NDArray[np.float64]
@@ -40,13 +51,21 @@ class Scene:
     @property
     def size(self) -> tuple[int, int]:
         """Frame height and width."""
-        return self.expression.shape[0], self.expression.shape[1]
+        return self.picture.shape[0] // SUPERSAMPLING, self.picture.shape[1] // SUPERSAMPLING
 
     def displacement(self, t: int) -> NDArray[np.float32] | None:
-        """The skin's displacement field (h, w, 2) at frame t, or None where all skin is at rest."""
-        parts = [(self.course[t], self.expression), (self.closure[t], self.blink)]
+        """The skin's displacement at frame t on the part that moves, or None where all skin is at rest."""
+        parts = [(self.course[t], self.skin.expression), (self.closure[t], self.skin.blink)]
         moving = [np.float32(share) * field for share, field in parts if share > 0]
         return sum(moving[1:], start=moving[0]) if moving else None
+
+
+def moving_skin(expression: NDArray[np.float32], blink: NDArray[np.float32]) -> Skin:
+    """Displacement fields of a whole frame (h, w, 2), cut to the part that moves."""
+    moves = (np.abs(expression) + np.abs(blink)).max(axis=-1) > _STILL_PX
+    rows, columns = np.flatnonzero(moves.any(axis=1)), np.flatnonzero(moves.any(axis=0))
+    part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    return Skin(expression[part], blink[part], np.array([columns[0], rows[0]]))
 
 
 def sharp_frame(scene: Scene, t: int) -> NDArray[np.float32]:
@@ -54,11 +73,21 @@ def sharp_frame(scene: Scene, t: int) -> NDArray[np.float32]:
     posed = _grid(scene.size, inverse(scene.head[t]))
     field = scene.displacement(t)
     if field is not None:
-        posed -= _sample(field, posed)
+        part = posed[_part_of_frame(scene, t)]
+        part -= _sample(field, part - scene.skin.origin.astype(np.float32))
     posed += np.float32(0.5)
     posed *= np.float32(SUPERSAMPLING)
     posed -= np.float32(0.5)
     return sample(scene.picture, posed)
+
+
+def _part_of_frame(scene: Scene, t: int) -> tuple[slice, slice]:
+    """Rows and columns of frame t within which the moving skin lies."""
+    height, width = scene.skin.expression.shape[:2]
+    corners = scene.skin.origin + np.array([(x, y) for x in (0, width) for y in (0, height)])
+    moved = transform(scene.head[t], corners.astype(np.float64))
+    low, high = np.floor(moved.min(axis=0)).astype(int), np.ceil(moved.max(axis=0)).astype(int)
+    return slice(max(low[1], 0), high[1] + 1), slice(max(low[0], 0), high[0] + 1)
 
 
 def expose(sharp: NDArray[np.float32], gain: float, noise: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -87,7 +116,7 @@ def dense_motion(scene: Scene, start: int, end: int, step: int = TRUTH_STEP_PX) 
     first = np.stack([x, y], axis=-1)
     posed = transform(inverse(scene.head[start]), first)
     field = scene.displacement(start)
-    neutral = posed if field is None else posed - _sample(field, posed)
+    neutral = posed if field is None else posed - _sample(field, posed - scene.skin.origin)
     return np.asarray(track(scene, neutral, end) - first, np.float32)
 
 
@@ -101,7 +130,7 @@ def _pose(scene: Scene, neutral: NDArray[np.float64], t: int) -> NDArray[np.floa
         return neutral
     posed = neutral
     for _ in range(_MOST_STEPS):
-        moved = neutral + _sample(field, posed)
+        moved = neutral + _sample(field, posed - scene.skin.origin)
         if np.abs(moved - posed).max() < _SETTLED_PX:
             return moved
         posed = moved
@@ -109,7 +138,7 @@ def _pose(scene: Scene, neutral: NDArray[np.float64], t: int) -> NDArray[np.floa
 
 
 def _sample(field: NDArray[np.float32], points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """The field's vectors at points (..., 2), bilinear; zero outside the frame."""
+    """The field's vectors at points (..., 2) of its own grid, bilinear; zero outside."""
     places = points.astype(np.float32, copy=False).reshape(-1, points.shape[-2], 2)
     return sample_field(field, places).reshape(points.shape)
 
@@ -124,4 +153,14 @@ def _grid(size: tuple[int, int], matrix: NDArray[np.float64]) -> NDArray[np.floa
     return grid
 
 
-__all__ = ["TRUTH_STEP_PX", "Scene", "dense_motion", "expose", "head_motion", "sharp_frame", "track"]
+__all__ = [
+    "TRUTH_STEP_PX",
+    "Scene",
+    "Skin",
+    "dense_motion",
+    "expose",
+    "head_motion",
+    "moving_skin",
+    "sharp_frame",
+    "track",
+]
