@@ -34,8 +34,11 @@ def main() -> None:
 def status(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit status; no exception leaves it."""
     try:
-        result = cli.main(args=list(arguments), prog_name="mebench", standalone_mode=False)
+        with cli.make_context("mebench", list(arguments) or ["--help"]) as context:  # not main(): it has words of its own for Ctrl-C
+            result = cli.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except MebenchError as fault:
         return _complain(fault.what, fault.fix, fault.exit_status)
     except click.ClickException as fault:

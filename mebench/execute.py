@@ -11,6 +11,7 @@ from mebench.api import aggregate_of
 from mebench.corpora import given_tables, tables_for
 from mebench.errors import DataError, MebenchError, UsageError
 from mebench.evaluate import Inputs, blank_inputs, evaluate_fold
+from mebench.files import fault_point
 from mebench.inputs import compute_inputs, parse_recipe
 from mebench.parallel import run_tasks
 from mebench.predictions import Prediction
@@ -146,6 +147,7 @@ def run_fold(job: FoldJob) -> FoldResult:
     try:
         model = build_model(job.model, job.settings, job.device)
         rows = evaluate_fold(model, job.task, job.fold, job.inputs, job.seed)
+        fault_point("in-fold")
     except MebenchError as fault:
         return FoldResult(what=fault.what, trace=traceback.format_exc())
     except Exception as fault:  # the fold boundary: a stranger's model may raise anything
@@ -171,6 +173,7 @@ def _run_member(request: Request, task: Task, jobs: int, progress: Progress) -> 
     inputs, input_key, missing = _inputs(request, task, recipe, jobs, progress)
     spec = spec_of(request, task, model, recipe, input_key)
     facts = _manifest_facts(task, inputs, missing, request.command)
+    workers = 1 if recipe == NO_INPUT else jobs  # what looks at nothing is done before a worker has started
     failed: dict[str, str] = {}
     notes: list[str] = []
     done = 0
@@ -178,7 +181,7 @@ def _run_member(request: Request, task: Task, jobs: int, progress: Progress) -> 
         seed_run = runs.open_seed(request.home, spec, seed, facts, fresh=request.fresh)
         with runs.locked(seed_run, f"{request.shard[0]}/{request.shard[1]}"):
             notes += [f"fold {f.id} (seed {seed}) was damaged: redone" for f in task.folds if seed_run.damaged(f.id)]
-            _run_folds(request, task, spec, seed_run, inputs, jobs, progress)
+            _run_folds(request, task, spec, seed_run, inputs, workers, progress)
         seed_run.finish()
         done += sum(seed_run.done(fold.id) for fold in task.folds)
         failed |= {f"{fold} (seed {seed})": what for fold, what in seed_run.failures().items()}

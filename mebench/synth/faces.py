@@ -50,7 +50,7 @@ def _bending(identity: Identity, portrait: Portrait, camera: Camera) -> NDArray[
     anchors = _border_anchors()
     source = np.concatenate([portrait.landmarks, portrait.unplace(anchors)])
     target = np.concatenate([identity.landmarks, anchors])
-    spline = RBFInterpolator(target, source, kernel="thin_plate_spline", smoothing=0.0)
+    spline = RBFInterpolator(target, source, kernel="cubic", smoothing=0.0)
     columns, rows = camera.width // _GRID_PX, camera.height // _GRID_PX
     x = (np.arange(columns) + 0.5) * camera.width / columns - 0.5
     y = (np.arange(rows) + 0.5) * camera.height / rows - 0.5

@@ -24,7 +24,7 @@ _SETTLED_PX, _MOST_STEPS = 1e-4, 60
 
 @dataclass(frozen=True)
 class Skin:
-    """The part of the posed face that moves: displacement fields (h, w, 2), px of the camera, and where they begin.
+    """The part of the posed face that moves: displacement fields (h, w, 2), px, and where they begin.
 
     `origin` is (x, y) of their first pixel; beyond them all skin is still.
     """
