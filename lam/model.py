@@ -137,7 +137,7 @@ class LAM(NetworkClassifier):
             lr=self.lr,
             weight_decay=self.weight_decay,
             groups=(Group(r"\.gamma_[cs]$", self.lr_head), Group(r"^fc\.", self.lr_head, self.weight_decay)),
-            augmentation=Augmentation(),
+            augmentation=Augmentation(intensity=0),  # the input layer would take a change of level off again
             keep_stages=self.keep_stages,
             device=self.device,
             threads=self.threads,

@@ -1,5 +1,7 @@
 """The residual network with its readings, and LAM as a model of the benchmark."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -140,6 +142,12 @@ def test_two_fits_give_the_same_bits_and_another_seed_does_not() -> None:
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert first.predict_proba(X).tobytes() == again.predict_proba(X).tobytes()
     assert not np.array_equal(first.predict_proba(X), small(random_state=4).fit(X, y).predict_proba(X))
+
+
+def test_a_fitted_lam_survives_pickling() -> None:
+    X, y = corpus()
+    fitted = small().fit(X, y)
+    assert np.array_equal(pickle.loads(pickle.dumps(fitted)).predict_proba(X), fitted.predict_proba(X))
 
 
 def test_gammas_learn_and_are_not_decayed() -> None:

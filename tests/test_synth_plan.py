@@ -55,7 +55,7 @@ def test_units_carry_information_about_the_class_but_do_not_settle_it(dataset):
 
 
 def test_sets_are_drawn_as_often_as_their_weights_say():
-    # Weights 3 : 1 and the common set's tenth of 40 draws: 27, 9 and 4, all whole numbers, so nothing is left to chance.
+    # Weights 3 : 1 and the common set's tenth of 40 draws: 27, 9 and 4, whole numbers, so nothing is left to chance.
     drawn = draw_sets(np.random.default_rng(3), {(12,): 3, (6, 12): 1}, 40)
     assert Counter(drawn) == {(12,): 27, (6, 12): 9, COMMON: 4}
 
@@ -94,7 +94,7 @@ def between_class_variance(values, labels):
     ],
 )
 def test_nothing_of_a_take_tells_its_class(name, property_of):
-    # Permutation test over 520 clips. One of six properties at .005 fails by chance in 3 % of seeds; this seed is fixed.
+    # Permutation test over 520 clips; one of six properties at .005 fails by chance in 3 % of the seeds.
     plan = draw_plan(settings(subjects=26, clips=520, seed=1))
     values = np.array([property_of(c) for c in plan], float)
     labels = np.array([c.emotion for c in plan])

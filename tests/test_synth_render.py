@@ -8,7 +8,7 @@ import pytest
 
 from mebench.synth.action_units import DRAWABLE, DrawnUnit, blink_field, peak_length, unit_field
 from mebench.synth.camera import Camera
-from mebench.synth.faces import SUPERSAMPLING
+from mebench.synth.faces import SUPERSAMPLING, neutral_picture
 from mebench.synth.filming import NOISE_SIGMA, exposures, picture_of, stage, truth_of
 from mebench.synth.identities import draw_identity
 from mebench.synth.motion import blink_course, expression_course, sway, transform
@@ -193,8 +193,6 @@ def test_a_persons_landmarks_are_the_spline_of_the_portraits(person):
     x, y = portrait.landmarks[30]
     yy, xx = np.mgrid[0 : marked.shape[0], 0 : marked.shape[1]]
     marked[...] = (255 * np.exp(-((xx - x) ** 2 + (yy - y) ** 2) / 8))[..., None]
-    from mebench.synth.faces import neutral_picture
-
     plain = replace(person, tone=(1, 1, 1), gamma=1.0, light=(0, 0), freckles=0)
     shown = neutral_picture(plain, replace(portrait, image=marked), Camera(640, 480, 200.0, grey=True), 1)
     yy, xx = np.mgrid[0:480, 0:640]

@@ -17,7 +17,7 @@ from mebench.synth.sampling import sample
 SUPERSAMPLING = 3
 
 _ENLARGED = 4  # the portrait is enlarged by Lanczos before it is bent, again because of the exact bilinear sampling
-_GRID_PX = 8  # the bending is smooth: a spline on this grid, interpolated, is exact to .01 px
+_GRID_PX = 2  # the spline is computed on this grid: landmarks come out within .03 px on average, .3 px at worst
 _PORE_SIGMA_PX, _PORE_STRENGTH = 0.8, 0.045  # log units: about 5 grey levels on bright skin
 _SHADING_SIGMA_PX, _SHADING_STRENGTH = 45.0, 0.06
 _FRECKLE_STRENGTH = 0.22
@@ -31,7 +31,7 @@ def neutral_picture(
     `portrait` is already mirrored where the identity is.
     """
     height, width = camera.height * supersampling, camera.width * supersampling
-    bending = cv2.resize(_bending(identity, portrait, camera), (width, height), interpolation=cv2.INTER_CUBIC)
+    bending = cv2.resize(_bending(identity, portrait, camera), (width, height), interpolation=cv2.INTER_LINEAR)
     enlarged = cv2.resize(portrait.image, None, fx=_ENLARGED, fy=_ENLARGED, interpolation=cv2.INTER_LANCZOS4)
     source = (bending + np.float32(0.5)) * np.float32(_ENLARGED) - np.float32(0.5)
     picture = sample(np.asarray(enlarged, np.float32), np.asarray(source, np.float32))
@@ -50,7 +50,7 @@ def _bending(identity: Identity, portrait: Portrait, camera: Camera) -> NDArray[
     anchors = _border_anchors()
     source = np.concatenate([portrait.landmarks, portrait.unplace(anchors)])
     target = np.concatenate([identity.landmarks, anchors])
-    spline = RBFInterpolator(target, source, kernel="cubic", smoothing=0.0)
+    spline = RBFInterpolator(target, source, kernel="thin_plate_spline", smoothing=0.0)
     columns, rows = camera.width // _GRID_PX, camera.height // _GRID_PX
     x = (np.arange(columns) + 0.5) * camera.width / columns - 0.5
     y = (np.arange(rows) + 0.5) * camera.height / rows - 0.5

@@ -38,8 +38,8 @@ class Skin:
 class Scene:
     """All that a clip shows.
 
-    `picture` is the neutral face at `SUPERSAMPLING` times the frame size; `course` and `closure` (t,) say how much there
-    is of the skin's expression and blink; `head (t, 2, 3)` carries the posed face into frame t.
+    `picture` is the neutral face at `SUPERSAMPLING` times the frame size; `course` and `closure` (t,) say how much
+    there is of the skin's expression and blink; `head (t, 2, 3)` carries the posed face into frame t.
     """
 
     picture: NDArray[np.float32]

@@ -1,0 +1,1 @@
+"""Evidence and speed, measured: run `python -m benchmarks.NAME`."""

@@ -1,0 +1,229 @@
+"""What the models see on the smoke corpus, and what they do not.
+
+Usage: python -m benchmarks.evidence HOME [--jobs N] [PART ...]
+
+Parts: `models` each model beside its own permutation null, `magnification` LAM with and without it, `amplitude` UF1
+against the motion at the apex, `shortcuts` classifiers that are given no expression, `null` every model on the null
+corpus. Results are kept under HOME and not computed twice. Everything is SYNTHETIC: it shows that the chain carries
+motion and nothing else, and says nothing about faces.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mebench.clips import ClipTable
+from mebench.corpora import dataset
+from mebench.demo import MODELS
+from mebench.execute import build_model, recipe_of
+from mebench.files import write_text_atomic
+from mebench.inputs import compute_inputs
+from mebench.nulls import Evidence, as_arrays, evidence
+from mebench.parallel import run_tasks
+from mebench.prepare import load_registered, prepare, registered
+from mebench.protocol import Task, load_protocol, resolve
+from mebench.store import read_clip
+from mebench.synth.corpus import write_corpus
+
+CORPUS, PROTOCOL = "casme2", "casme2-5c-loso"
+SUBJECTS, CLIPS, SEEDS, PERMUTATIONS = 8, 80, 3, 39
+AMPLITUDES = (0.1, 0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One line of a table: a model or a shortcut on the corpus of one amplitude, with its null or without."""
+
+    part: str
+    name: str
+    home: Path
+    amplitude: float
+    model: str
+    settings: Mapping[str, str]
+    shortcut: str = ""
+    permutations: int = PERMUTATIONS
+
+
+def main(arguments: list[str]) -> int:
+    """0 once every requested table is printed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.evidence")
+    parser.add_argument("home", type=Path)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("parts", nargs="*", metavar="PART")
+    options = parser.parse_args(arguments)
+    found = {p: t for p, t in trials(options.home).items() if p in (options.parts or list(trials(options.home)))}
+    for amplitude in sorted({t.amplitude for part in found.values() for t in part}):
+        corpus_of(options.home, amplitude, options.jobs)
+    wanted = {f"{t.part}/{t.name}": t for part in found.values() for t in part}
+    for trial in wanted.values():
+        warm_inputs(trial, options.jobs)
+    for outcome in run_tasks(measured, wanted, jobs=options.jobs):
+        if outcome.error:
+            raise outcome.error
+        sys.stderr.write(f"{outcome.name}\n")
+    for part, members in found.items():
+        print_table(part, members)
+    return 0
+
+
+def trials(home: Path) -> dict[str, list[Trial]]:
+    """Every line of every table."""
+
+    def trial(part: str, name: str, model: str, amplitude: float = 1.0, **more: Any) -> Trial:
+        settings = {**MODELS.get(model, {}), **more.pop("settings", {})}
+        return Trial(part, name, home, amplitude, model, settings, **more)
+
+    seeing = [name for name in MODELS if name != "constant"]
+    models = [trial("models", name, name, permutations=0 if name == "constant" else PERMUTATIONS) for name in MODELS]
+    models.append(trial("models", "lam, channels=difference", "lam", settings={"channels": "difference"}))
+    magnification = [
+        trial("magnification", f"lam, factor={factor}", "lam", settings={"factor": factor}, permutations=0)
+        for factor in ("1", "6", "12")
+    ]
+    amplitude = [
+        trial("amplitude", f"{name}, {px:g} px", name, px, permutations=PERMUTATIONS if px == AMPLITUDES[0] else 0)
+        for name in seeing
+        for px in AMPLITUDES
+    ]
+    shortcuts = [
+        trial("shortcuts", f"{shortcut}, {classifier}", classifier, shortcut=shortcut, permutations=199)
+        for shortcut in SHORTCUTS
+        for classifier in CLASSIFIERS
+    ]
+    null = [trial("null", name, name, 0.0) for name in seeing]
+    return {
+        "models": models,
+        "magnification": magnification,
+        "amplitude": amplitude,
+        "shortcuts": shortcuts,
+        "null": null,
+    }
+
+
+def corpus_of(home: Path, amplitude: float, jobs: int) -> Path:
+    """The home in which the smoke corpus of this amplitude is prepared."""
+    place = home / f"{amplitude:g}px"
+    if CORPUS not in registered(place):
+        corpus = dataset(CORPUS)
+        write_corpus(CORPUS, place / "corpus", subjects=SUBJECTS, clips=CLIPS, amplitude=amplitude, seed=0, jobs=jobs)
+        prepare(corpus, place / "corpus", place, jobs=jobs)
+    return place
+
+
+def task_of(home: Path) -> tuple[Task, ClipTable]:
+    """The task of the protocol on the corpus prepared there, and its table."""
+    table = load_registered(home, CORPUS)
+    return resolve(load_protocol(PROTOCOL), {CORPUS: table}), table  # type: ignore[arg-type]
+
+
+def warm_inputs(trial: Trial, jobs: int) -> None:
+    """Computes the inputs of a trial in parallel, before its folds run one after the other."""
+    home = corpus_of(trial.home, trial.amplitude, jobs)
+    recipe = _recipe(trial)
+    if recipe != "none":
+        task, _ = task_of(home)
+        compute_inputs(home, recipe, [item.clip for item in task.items], jobs=jobs)
+
+
+def measured(trial: Trial) -> Evidence:
+    """The evidence of one trial, from the file it was kept in or computed now."""
+    home = trial.home / f"{trial.amplitude:g}px"
+    kept = trial.home / "evidence" / f"{trial.part}-{trial.name.replace('/', '-')}.json"
+    if kept.exists():
+        content = json.loads(kept.read_text())
+        return Evidence(tuple(content["uf1"]), tuple(content["null"]))
+    task, _ = task_of(home)
+    model, inputs = _model_and_inputs(trial, home, task)
+    found = evidence(model, task, inputs, seeds=SEEDS, permutations=trial.permutations)
+    write_text_atomic(kept, json.dumps(asdict(found)))
+    return found
+
+
+def _recipe(trial: Trial) -> str:
+    if trial.shortcut:
+        return "align(size=64) > grey > onset > resize(32) > flatten" if trial.shortcut == "onset frame" else "none"
+    return recipe_of(build_model(trial.model, trial.settings, "cpu"))
+
+
+def _model_and_inputs(trial: Trial, home: Path, task: Task) -> tuple[Any, Mapping[str, NDArray[Any]] | None]:
+    recipe = _recipe(trial)
+    if trial.shortcut and recipe == "none":
+        return CLASSIFIERS[trial.model], SHORTCUTS[trial.shortcut](home, task)
+    model = CLASSIFIERS[trial.model] if trial.shortcut else build_model(trial.model, trial.settings, "cpu")
+    if recipe == "none":
+        return model, None
+    return model, as_arrays(compute_inputs(home, recipe, [item.clip for item in task.items]))
+
+
+def _lengths(_home: Path, task: Task) -> dict[str, NDArray[Any]]:
+    return {
+        i.id: np.array([i.clip.length, (i.clip.apex or i.clip.onset) - i.clip.onset, i.clip.onset]) for i in task.items
+    }
+
+
+def _luminance(home: Path, task: Task) -> dict[str, NDArray[Any]]:
+    means = {item.id: read_clip(home, item.id).frames.mean(axis=(1, 2)) for item in task.items}
+    return {
+        clip: np.concatenate([[m.mean(), m.std()], (m[-1] - m[0]).ravel(), m[0].ravel()]) for clip, m in means.items()
+    }
+
+
+def _file_sizes(home: Path, task: Task) -> dict[str, NDArray[Any]]:
+    folders = dataset(CORPUS).frames(home / "corpus", load_registered(home, CORPUS))
+    found = {}
+    for item in task.items:
+        folder = folders[item.id]
+        sizes = np.array([(folder.path / name).stat().st_size for _, name in folder.frames], float)
+        found[item.id] = np.array([sizes.mean(), sizes.std(), sizes.max() - sizes.min(), sizes[-1] - sizes[0]])
+    return found
+
+
+def _head_motion(home: Path, task: Task) -> dict[str, NDArray[Any]]:
+    found = {}
+    for item in task.items:
+        motion = read_clip(home, item.id).motion.reshape(-1, 6)
+        found[item.id] = np.concatenate(
+            [motion[len(motion) // 2], motion[-1], motion.std(axis=0), np.ptp(motion, axis=0)]
+        )
+    return found
+
+
+SHORTCUTS: dict[str, Callable[[Path, Task], dict[str, NDArray[Any]]]] = {
+    "onset frame": lambda _home, _task: {},  # comes from the recipe
+    "clip length": _lengths,
+    "luminance": _luminance,
+    "JPEG sizes": _file_sizes,
+    "head motion": _head_motion,
+}
+CLASSIFIERS: dict[str, Any] = {
+    "logistic": make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000)),
+    "forest": RandomForestClassifier(n_estimators=60, random_state=0),
+}
+
+
+def print_table(part: str, members: list[Trial]) -> None:
+    """One table: mean UF1, seeds, and the null's 97.5 % point where one was computed."""
+    print(f"\n{part}: {PROTOCOL}, {SUBJECTS} rendered subjects, {CLIPS} clips, SYNTHETIC")
+    print(f"{'':42} {'UF1':>6} {'SD':>6} {'97.5 % of null':>15} {'p':>7}  above")
+    for trial in members:
+        found = measured(trial)
+        spread = float(np.std(found.uf1, ddof=1)) if len(found.uf1) > 1 else 0.0
+        line = f"{trial.name:42} {found.mean:6.3f} {spread:6.3f}"
+        if found.null:
+            line += f" {found.bound:15.3f} {found.p:7.3f}  {'yes' if found.above else 'no'}"
+        print(line)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
