@@ -53,10 +53,11 @@ def demonstrate(home: Path, *, jobs: int, fresh: bool, echo: Echo, width: int, c
 def _corpus(name: str, place: Path, jobs: int, echo: Echo) -> None:
     from mebench.corpora import dataset
     from mebench.datasets.marker import read_marker
-    from mebench.synth.corpus import write_corpus
+    from mebench.synth.corpus import GENERATOR, write_corpus
 
     root = place / "synthetic" / name
-    if read_marker(root) is None:
+    mark = read_marker(root)
+    if mark is None or mark.generator != GENERATOR:
         with bar(f"synth {name}") as progress:
             write_corpus(name, root, subjects=SUBJECTS, clips=CLIPS, jobs=jobs, progress=progress)
     with bar(f"prepare {name}") as progress:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mebench.synth.camera import Canvas
 from mebench.synth.identities import Identity
 
-_BROW_BELOW_PX = 4.0  # the 68-point scheme marks the upper edge of a brow
+_BROW_BELOW_PX = 6.0  # the 68-point scheme marks the upper edge of a brow
 _LID, _MOUTH_LINE, _NOSTRIL, _JAW_SHADE = -0.7, -0.6, -0.5, -0.9
 
 

@@ -57,8 +57,8 @@ def draw_shape(rng: np.random.Generator, landmarks: NDArray[np.float64]) -> NDAr
     points[JAW, 0] += (points[JAW, 0] - points[8, 0]) * 0.05 * z[2] * chin
     for side, eye, brow in ((-1, RIGHT_EYE, RIGHT_BROW), (1, LEFT_EYE, LEFT_BROW)):
         _scale(points, eye, points[eye].mean(0), 1 + 0.08 * z[3], 1 + 0.08 * z[4])
-        points[eye] += [side * 3.5 * z[5], 3.0 * z[6] + side * z[13]]
-        points[brow] += [side * 3.5 * z[5], 3.0 * z[6] + 3.0 * z[7] + side * z[14]]
+        points[eye] += [side * 3.0 * z[5], 2.5 * z[6] + side * 0.8 * z[13]]
+        points[brow] += [side * 1.5 * z[5], 2.5 * z[6] + 2.5 * z[7] + side * 0.8 * z[14]]
         _scale(points, brow, points[brow].mean(0), 1 + 0.06 * z[8], 1)
     _scale(points, NOSE, points[27], 1 + 0.10 * z[9], 1 + 0.08 * z[10])
     points[MOUTH, 1] += (points[33] - landmarks[33])[1] + 3.5 * z[11]
