@@ -11,7 +11,7 @@ from mebench.predictions import Predictions
 from mebench.protocol import Protocol, Suite, load_protocol, resolve
 
 if TYPE_CHECKING:
-    from mebench.evaluate import Inputs
+    from mebench.evaluation import Inputs
     from mebench.requests import RunReport
     from mebench.scoring import ScoreCard
 
@@ -32,7 +32,7 @@ def evaluate(
     `inputs` maps clip ids to arrays: a user's own features; a clip without one gets no prediction. Without `inputs` the
     model is given an empty array per clip.
     """
-    from mebench.evaluate import evaluate_task
+    from mebench.evaluation import evaluate_task
 
     task = resolve(single_protocol(protocol), _by_dataset(clips), allow_partial=allow_partial)
     return evaluate_task(model, task, inputs, seeds)

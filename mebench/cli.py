@@ -34,7 +34,9 @@ def main() -> None:
 def status(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit status; no exception leaves it."""
     try:
-        with cli.make_context("mebench", list(arguments) or ["--help"]) as context:  # not main(): it has words of its own for Ctrl-C
+        with cli.make_context(
+            "mebench", list(arguments) or ["--help"]
+        ) as context:  # not main(): it has words of its own for Ctrl-C
             result = cli.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as done:

@@ -10,7 +10,7 @@ from mebench import plugins, runs
 from mebench.api import aggregate_of
 from mebench.corpora import given_tables, tables_for
 from mebench.errors import DataError, MebenchError, UsageError
-from mebench.evaluate import Inputs, blank_inputs, evaluate_fold
+from mebench.evaluation import Inputs, blank_inputs, evaluate_fold
 from mebench.files import fault_point
 from mebench.inputs import compute_inputs, parse_recipe
 from mebench.parallel import run_tasks

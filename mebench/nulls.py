@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mebench.evaluate import Inputs, evaluate_task
+from mebench.evaluation import Inputs, evaluate_task
 from mebench.protocol import Task
 from mebench.scoring import score
 

@@ -5,12 +5,12 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from mebench.lam.backbones import GreyInput
+from mebench.lam.model import LAM
 from sklearn.base import clone
 from torch import nn
 
 from mebench.errors import ModelError, UnknownName
-from mebench.lam.backbones import GreyInput
-from mebench.lam.model import LAM
 
 
 def network(seed: int = 0, classes: int = 5, **parameters: object) -> nn.Module:

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from mebench.clips import ClipTable
 from mebench.datasets.correct import correct, parse_entries
 from mebench.errors import CorrectionError, CountError, PredictionError, ProtocolError
-from mebench.evaluate import evaluate_fold, evaluate_task
+from mebench.evaluation import evaluate_fold, evaluate_task
 from mebench.folds import check_subjects
 from mebench.predictions import Predictions, parse_csv
 from mebench.protocol import load_protocol, resolve

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from mebench.errors import ModelError
-from mebench.evaluate import evaluate_fold, evaluate_task, fold_seed
+from mebench.evaluation import evaluate_fold, evaluate_task, fold_seed
 from mebench.scoring import score
 from tests.toy import CLASSES, informative_inputs, toy_table, toy_task
 
