@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 Labels = NDArray[np.str_]
 
 
-class Constant(ClassifierMixin, BaseEstimator):
+class Constant(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Predicts the most frequent class of the training folds; a tie goes to the class whose name sorts first."""
 
     title = "Majority class"
@@ -41,7 +41,7 @@ class Constant(ClassifierMixin, BaseEstimator):
         return np.tile(self.prior_, (len(X), 1))
 
 
-class Uniform(ClassifierMixin, BaseEstimator):
+class Uniform(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Guesses each class of the training folds with equal probability, or by its frequency with `prior=True`."""
 
     title = "Random guess"

@@ -7,6 +7,7 @@ what a unit adds stands beside them under `layerN.B.reading.`. A width other tha
 from collections.abc import Callable
 from typing import TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 BLOCKS = {"resnet10": (1, 1, 1, 1), "resnet18": (2, 2, 2, 2)}
@@ -16,17 +17,20 @@ MakeUnit: TypeAlias = Callable[[int], nn.Module]
 """From the number of a stage, 0 to 3, to a unit for one of its blocks."""
 
 
-class GreyInput(nn.Module):
-    """Images (b, 1, h, w) of any range as three equal channels, each image with mean 0 and standard deviation 1.
+class ImageInput(nn.Module):
+    """Three channels (b, 3, h, w), each image's with mean 0 and standard deviation 1, for a first convolution of colour.
 
-    Per image, because skin tone and light differ between subjects and say nothing about the expression. The three
-    channels are equal so that a first convolution made for colour fits.
+    One image (b, 1, h, w), grey levels of any range, stands in all three; of a pair (b, 2, h, w), onset and apex, the
+    three are the onset, the apex, and the apex minus the onset. Standardised per image, because skin tone and light differ
+    between subjects and say nothing about the expression.
     """
 
     def forward(self, images: Tensor) -> Tensor:
-        centred = images - images.mean((1, 2, 3), keepdim=True)
+        if images.shape[1] == 2:
+            images = torch.cat([images, images[:, 1:] - images[:, :1]], dim=1)
+        centred = images - images.mean((2, 3), keepdim=True)
         # One grey level is the floor: an image without contrast must not have its rounding errors blown up.
-        scale = centred.square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min=1.0)
+        scale = centred.square().mean((2, 3), keepdim=True).sqrt().clamp(min=1.0)
         return (centred / scale).expand(-1, 3, -1, -1)
 
 
@@ -55,7 +59,7 @@ class BasicBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Class scores (b, classes) from grey images (b, 1, h, w): stem, four stages, mean over places, dropout, FC.
+    """Class scores (b, classes) from images (b, 1 or 2, h, w): input layer, stem, four stages, mean over places, dropout, FC.
 
     `width` is the number of maps of the first stage; each further stage doubles it and halves the side.
     """
@@ -69,7 +73,7 @@ class ResNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.input = GreyInput()
+        self.input = ImageInput()
         self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU()

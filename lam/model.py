@@ -10,6 +10,8 @@ from mebench.learning import Augmentation, Group, NetworkClassifier, Settings
 from .attention import KEY_POOL, Energy, Reading, reading_unit
 from .backbones import BLOCKS, ResNet
 
+_LAST_STEPS = {"grey": ["apex"], "difference": ["difference"], "pair": []}
+
 _Choice = TypeVar("_Choice", Reading, Energy)
 
 ALIGNED_SIZE = 224
@@ -24,8 +26,10 @@ class LAM(NetworkClassifier):
     score of this model is the paper's.
 
     `size` is the side of the network's input in px, `factor` the total gain of the magnification (1 leaves it out),
-    `width` the number of maps of the first stage. With `channels="difference"` the network sees the magnified apex
-    minus the onset instead of the magnified apex: a variant of ours, which removes most of the subject's identity.
+    `width` the number of maps of the first stage. `channels` is what the network sees: "grey" the magnified apex, the
+    reading of the paper adopted here; "difference" the magnified apex minus the onset; "pair" the onset, the magnified
+    apex and their difference. The latter two are variants of ours: an apex alone shows mostly who somebody is, and a
+    network trained from scratch on few subjects does not see past it.
     `lr` is the rate of the convolutions, `lr_head` that of γ and the classifier.
     """
 
@@ -63,7 +67,7 @@ class LAM(NetworkClassifier):
         tau_s: float = 0.5,
         key_pool: tuple[int, int, int, int] = KEY_POOL,
         mask_diagonal: bool = False,
-        channels: Literal["grey", "difference"] = "grey",
+        channels: Literal["grey", "difference", "pair"] = "grey",
         size: int = 224,
         factor: float = 6.0,
         width: int = 64,
@@ -101,22 +105,25 @@ class LAM(NetworkClassifier):
         self.random_state = random_state
 
     def inputs(self) -> str:
-        """The recipe of the input: one grey image of the aligned face per clip."""
-        last = {"grey": "apex", "difference": "difference"}.get(self.channels)
-        if last is None:
-            raise UnknownName("channels", self.channels, ("grey", "difference"))
+        """The recipe of the input: one grey image (h, w) of the aligned face per clip, or the pair (2, h, w)."""
+        if self.channels not in _LAST_STEPS:
+            raise UnknownName("channels", self.channels, _LAST_STEPS)
         steps = [f"align(size={ALIGNED_SIZE})", "grey", "onset-apex"]
         if self.factor != 1:
             steps.append(f"magnify(phase, factor={self.factor:g})")
-        steps.append(last)
+        steps += _LAST_STEPS[self.channels]
         if self.size != ALIGNED_SIZE:
             steps.append(f"resize({self.size})")
         return " > ".join(steps)
 
     def build(self, channels: int, classes: int) -> nn.Module:
         """The residual network with the chosen reading after every block."""
-        if channels != 1:
-            raise ModelError(f"LAM reads one grey image per clip, not {channels} channels.", "Use its own recipe.")
+        expected = 2 if self.channels == "pair" else 1
+        if channels != expected:
+            raise ModelError(
+                f"LAM with channels={self.channels} reads {expected} grey images per clip, not {channels}.",
+                f"Give it what its recipe makes: {self.inputs()}.",
+            )
         if self.backbone not in BLOCKS:
             raise UnknownName("backbone", self.backbone, BLOCKS)
         reading, energy = _member(Reading, self.reading), _member(Energy, self.energy)

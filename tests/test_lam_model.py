@@ -5,8 +5,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from mebench.lam.backbones import GreyInput
+from mebench.lam.backbones import ImageInput
 from mebench.lam.model import LAM
+from mebench.recipes import parse_recipe
 from sklearn.base import clone
 from torch import nn
 
@@ -91,10 +92,29 @@ def test_every_gamma_has_a_gradient_on_the_first_step() -> None:
 
 def test_the_input_layer_forgets_brightness_and_contrast() -> None:
     image = torch.randint(0, 256, (1, 1, 8, 8), generator=torch.Generator().manual_seed(0)).float()
-    layer = GreyInput()
+    layer = ImageInput()
     assert torch.allclose(layer(image), layer(0.5 * image + 40), atol=1e-5)
     assert layer(image).shape == (1, 3, 8, 8)
     assert layer(torch.full((1, 1, 8, 8), 77.0)).abs().max() < 1e-4
+
+
+def test_a_pair_becomes_onset_apex_and_their_difference() -> None:
+    onset = torch.randint(0, 200, (1, 1, 8, 8), generator=torch.Generator().manual_seed(0)).float()
+    change = torch.randint(0, 50, (1, 1, 8, 8), generator=torch.Generator().manual_seed(1)).float()
+    layer = ImageInput()
+    three = layer(torch.cat([onset, onset + change], dim=1))
+    for channel, image in enumerate((onset, onset + change, change)):
+        # Standardised by hand: numpy's mean and population standard deviation.
+        values = image[0, 0].numpy()
+        assert np.allclose(three[0, channel].numpy(), (values - values.mean()) / values.std(), atol=1e-5)
+
+
+def test_lam_learns_from_pairs() -> None:
+    X, y = corpus()
+    fitted = small(channels="pair").fit(np.stack([X, X[::-1]], axis=1), y)
+    assert fitted.predict_proba(np.stack([X, X[::-1]], axis=1)).shape == (12, 3)
+    with pytest.raises(ModelError, match="reads 2 grey images"):
+        small(channels="pair").fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -106,10 +126,14 @@ def test_the_input_layer_forgets_brightness_and_contrast() -> None:
             {"channels": "difference", "size": 112},
             "align(size=224) > grey > onset-apex > magnify(phase, factor=6) > difference > resize(112)",
         ),
+        ({"channels": "pair", "factor": 2.5}, "align(size=224) > grey > onset-apex > magnify(phase, factor=2.5)"),
     ],
 )
 def test_the_recipe_follows_the_parameters(parameters: dict[str, object], recipe: str) -> None:
     assert LAM(**parameters).inputs() == recipe
+    parsed = parse_recipe(recipe)
+    assert parsed.privilege == "apex"
+    assert parsed.gives == ("pair" if parameters.get("channels") == "pair" else "image")
 
 
 @pytest.mark.parametrize("wrong", [{"backbone": "resnet50"}, {"reading": "affine"}, {"energy": "pearsn"}])
@@ -122,7 +146,7 @@ def test_unknown_parts_are_refused_by_name(wrong: dict[str, str]) -> None:
 def test_unknown_channels_are_refused() -> None:
     with pytest.raises(UnknownName, match="flow"):
         LAM(channels="flow").inputs()
-    with pytest.raises(ModelError, match="not 3 channels"):
+    with pytest.raises(ModelError, match="not 3"):
         LAM().build(3, 5)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from mebench.clips import SyntheticMark
 from mebench.datasets.marker import read_marker, write_marker
@@ -96,10 +98,15 @@ def _film_person(task: _Casting) -> None:
             scene = stage(settings, clip, person, picture)
             for number, frame in enumerate(exposures(settings, clip, scene), clip.take.onset):
                 name = layout.frame_name(clip, number)
-                _, encoded = cv2.imencode(Path(name).suffix, frame, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-                (folder / name).write_bytes(encoded.tobytes())
+                (folder / name).write_bytes(_encode(Path(name).suffix, frame))
             truth = truth_of(settings, clip, scene, person)
             write_truth(task.root, layout.subject_id(clip.take.subject), clip.name, truth)
+
+
+def _encode(suffix: str, frame: NDArray[np.uint8]) -> bytes:
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if suffix == ".jpg" else []
+    _, encoded = cv2.imencode(suffix, frame, options)
+    return encoded.tobytes()
 
 
 def _settings(dataset: str, tier: str, subjects: int, clips: int | None, amplitude: float, seed: int) -> Settings:

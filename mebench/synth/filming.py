@@ -69,12 +69,15 @@ def stage(settings: Settings, clip: PlannedClip, person: Identity, picture: NDAr
     """The scene of a clip; everything but the expression comes from a stream that knows the take and not the label."""
     camera, take = settings.layout.camera, clip.take
     rng = stream(settings.seed, settings.dataset, "scene", take.index)
-    expression, _ = _expression(clip, person, camera)
+    expression, strength = _expression(clip, person, camera)
+    closure = _draw_blink(rng, take.frames, camera)
+    blink = blink_field(person.landmarks, camera) if closure.any() else np.zeros_like(expression)
     return Scene(
         picture=picture,
-        skin=moving_skin(expression, blink_field(person.landmarks, camera)),
+        skin=moving_skin(expression, blink),
+        strength=strength,
         course=expression_course(take.frames, take.apex - take.onset),
-        closure=_draw_blink(rng, take.frames, camera),
+        closure=closure,
         head=_draw_head(rng, take.frames, person, camera),
     )
 
@@ -95,14 +98,13 @@ def truth_of(settings: Settings, clip: PlannedClip, scene: Scene, person: Identi
     camera, take = settings.layout.camera, clip.take
     neutral = camera.from_reference(person.landmarks)
     apex = take.apex - take.onset
-    _, strengths = _expression(clip, person, camera)
     return Truth(
         numbers=np.arange(take.onset, take.offset + 1),
         apex=np.array(take.apex),
         landmarks=np.stack([track(scene, neutral, t) for t in range(take.frames)]).astype(np.float32),
         head_motion=head_motion(scene),
         units=np.array([unit.text for unit in clip.units]),
-        intensity=scene.course[:, None] * strengths,
+        intensity=np.repeat(scene.course[:, None] * scene.strength, len(clip.units), axis=1),
         peak_px=np.array(take.peak_px * camera.scale),
         closure=scene.closure,
         motion=dense_motion(scene, 0, apex).astype(np.float16),
@@ -110,15 +112,15 @@ def truth_of(settings: Settings, clip: PlannedClip, scene: Scene, person: Identi
     )
 
 
-def _expression(clip: PlannedClip, person: Identity, camera: Camera) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """The displacement field (h, w, 2) at the apex, px, and each unit's share (n,) of it as its own greatest length.
+def _expression(clip: PlannedClip, person: Identity, camera: Camera) -> tuple[NDArray[np.float32], float]:
+    """The displacement field (h, w, 2) at the apex, px, and the greatest displacement by each unit alone.
 
     Units weigh equally and together reach the take's peak.
     """
     fields = [unit_field(unit, person.landmarks, camera) for unit in clip.units]
     together = sum(fields[1:], start=fields[0])
     strength = clip.take.peak_px * camera.scale / peak_length(together)
-    return np.float32(strength) * together, np.full(len(fields), strength)
+    return np.float32(strength) * together, strength
 
 
 def _draw_blink(rng: np.random.Generator, frames: int, camera: Camera) -> NDArray[np.float64]:

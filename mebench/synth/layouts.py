@@ -111,7 +111,7 @@ LAYOUTS = {
     "casme2": Layout(
         camera=Camera(640, 480, 200.0),
         subjects=tuple(f"sub{n:02d}" for n in range(1, 27)),
-        lengths=(24, 36),
+        lengths=(20, 32),
         first_numbers=(20, 300),
         clips_per_class=2,
         folder=lambda clip: Path("CASME2_RAW_selected", clip.take.subject, clip.name),
@@ -122,7 +122,7 @@ LAYOUTS = {
     "samm": Layout(
         camera=Camera(960, 650, 200.0, grey=True),
         subjects=tuple(f"{n:03d}" for n in range(6, 38) if n not in (8, 27, 29)),
-        lengths=(24, 36),
+        lengths=(20, 32),
         first_numbers=(200, 9000),
         clips_per_class=2,
         folder=lambda clip: Path("SAMM", clip.take.subject, clip.name),

@@ -38,12 +38,14 @@ class Skin:
 class Scene:
     """All that a clip shows.
 
-    `picture` is the neutral face at `SUPERSAMPLING` times the frame size; `course` and `closure` (t,) say how much
-    there is of the skin's expression and blink; `head (t, 2, 3)` carries the posed face into frame t.
+    `picture` is the neutral face at `SUPERSAMPLING` times the frame size; `strength` is the greatest displacement by each
+    action unit alone at the apex, px; `course` and `closure` (t,) say how much there is of the skin's expression and
+    blink; `head (t, 2, 3)` carries the posed face into frame t.
     """
 
     picture: NDArray[np.float32]
     skin: Skin
+    strength: float
     course: NDArray[np.float64]
     closure: NDArray[np.float64]
     head: NDArray[np.float64]
@@ -61,8 +63,9 @@ class Scene:
 
 
 def moving_skin(expression: NDArray[np.float32], blink: NDArray[np.float32]) -> Skin:
-    """Displacement fields of a whole frame (h, w, 2), cut to the part that moves."""
+    """Displacement fields of a whole frame (h, w, 2), cut to the part that moves; to one pixel where nothing does."""
     moves = (np.abs(expression) + np.abs(blink)).max(axis=-1) > _STILL_PX
+    moves[0, 0] |= not moves.any()
     rows, columns = np.flatnonzero(moves.any(axis=1)), np.flatnonzero(moves.any(axis=0))
     part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     return Skin(expression[part], blink[part], np.array([columns[0], rows[0]]))
