@@ -27,6 +27,8 @@ demo: $(STAMP)
 
 test: check
 	$(BIN)/python -m pytest -q
+	$(BIN)/mebench --home build/readme demo --fresh > build/readme.txt
+	$(BIN)/python docs/readme_table.py build/readme
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -q -m slow

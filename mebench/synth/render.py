@@ -38,8 +38,8 @@ class Skin:
 class Scene:
     """All that a clip shows.
 
-    `picture` is the neutral face at `SUPERSAMPLING` times the frame size; `strength` is the greatest displacement by each
-    action unit alone at the apex, px; `course` and `closure` (t,) say how much there is of the skin's expression and
+    `picture` is the neutral face at `SUPERSAMPLING` times the frame size; `strength` is the greatest displacement by
+    each action unit alone at the apex, px; `course` and `closure` (t,) say how much there is of expression and
     blink; `head (t, 2, 3)` carries the posed face into frame t.
     """
 
