@@ -86,7 +86,8 @@ def trials(home: Path) -> dict[str, list[Trial]]:
 
     seeing = [name for name in MODELS if name != "constant"]
     models = [trial("models", name, name, permutations=0 if name == "constant" else PERMUTATIONS) for name in MODELS]
-    models.append(trial("models", "lam, channels=difference", "lam", settings={"channels": "difference"}))
+    models.append(trial("models", "lam, magnified apex alone", "lam", settings={"channels": "grey"}))
+    models.append(trial("models", "lam, apex minus onset", "lam", settings={"channels": "difference"}, permutations=0))
     magnification = [
         trial("magnification", f"lam, factor={factor}", "lam", settings={"factor": factor}, permutations=0)
         for factor in ("1", "6", "12")

@@ -18,11 +18,11 @@ MakeUnit: TypeAlias = Callable[[int], nn.Module]
 
 
 class ImageInput(nn.Module):
-    """Three channels (b, 3, h, w), each image's with mean 0 and standard deviation 1, for a first convolution of colour.
+    """Three channels (b, 3, h, w), each of mean 0 and standard deviation 1, for a first convolution made for colour.
 
     One image (b, 1, h, w), grey levels of any range, stands in all three; of a pair (b, 2, h, w), onset and apex, the
-    three are the onset, the apex, and the apex minus the onset. Standardised per image, because skin tone and light differ
-    between subjects and say nothing about the expression.
+    three are the onset, the apex, and the apex minus the onset. Standardised per image, because skin tone and light
+    differ between subjects and say nothing about the expression.
     """
 
     def forward(self, images: Tensor) -> Tensor:
@@ -59,7 +59,9 @@ class BasicBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Class scores (b, classes) from images (b, 1 or 2, h, w): input layer, stem, four stages, mean over places, dropout, FC.
+    """Class scores (b, classes) from images (b, 1, h, w) or pairs (b, 2, h, w).
+
+    Input layer, stem, four stages, mean over places, dropout, FC.
 
     `width` is the number of maps of the first stage; each further stage doubles it and halves the side.
     """

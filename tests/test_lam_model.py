@@ -7,11 +7,11 @@ import pytest
 import torch
 from mebench.lam.backbones import ImageInput
 from mebench.lam.model import LAM
-from mebench.recipes import parse_recipe
 from sklearn.base import clone
 from torch import nn
 
 from mebench.errors import ModelError, UnknownName
+from mebench.recipes import parse_recipe
 
 
 def network(seed: int = 0, classes: int = 5, **parameters: object) -> nn.Module:

@@ -17,21 +17,25 @@ from mebench.synth.sampling import sample
 SUPERSAMPLING = 3
 
 _ENLARGED = 4  # the portrait is enlarged by Lanczos before it is bent, again because of the exact bilinear sampling
-_GRID_PX = 2  # the spline is computed on this grid: landmarks come out within .03 px on average, .3 px at worst
+GRID_PX = 2  # the spline is computed on this grid: landmarks come out within .03 px on average, .3 px at worst
 _PORE_SIGMA_PX, _PORE_STRENGTH = 0.8, 0.045  # log units: about 5 grey levels on bright skin
 _SHADING_SIGMA_PX, _SHADING_STRENGTH = 45.0, 0.06
 _FRECKLE_STRENGTH = 0.22
 
 
 def neutral_picture(
-    identity: Identity, portrait: Portrait, camera: Camera, supersampling: int = SUPERSAMPLING
+    identity: Identity,
+    portrait: Portrait,
+    camera: Camera,
+    supersampling: int = SUPERSAMPLING,
+    grid_px: int = GRID_PX,
 ) -> NDArray[np.float32]:
     """The person's neutral face (h, w, 3) BGR or (h, w), float32 grey levels, `supersampling` times the camera's size.
 
-    `portrait` is already mirrored where the identity is.
+    `portrait` is already mirrored where the identity is. A wider `grid_px` draws the same person faster, less exactly.
     """
     height, width = camera.height * supersampling, camera.width * supersampling
-    bending = cv2.resize(_bending(identity, portrait, camera), (width, height), interpolation=cv2.INTER_LINEAR)
+    bending = cv2.resize(_bending(identity, portrait, camera, grid_px), (width, height), interpolation=cv2.INTER_LINEAR)
     enlarged = cv2.resize(portrait.image, None, fx=_ENLARGED, fy=_ENLARGED, interpolation=cv2.INTER_LANCZOS4)
     source = (bending + np.float32(0.5)) * np.float32(_ENLARGED) - np.float32(0.5)
     picture = sample(np.asarray(enlarged, np.float32), np.asarray(source, np.float32))
@@ -40,7 +44,7 @@ def neutral_picture(
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.float32) if camera.grey else picture
 
 
-def _bending(identity: Identity, portrait: Portrait, camera: Camera) -> NDArray[np.float32]:
+def _bending(identity: Identity, portrait: Portrait, camera: Camera, grid_px: int) -> NDArray[np.float32]:
     """Where in the portrait each point of the camera's frame comes from: a thin-plate spline, exact at every landmark.
 
     Anchors on the border keep the picture's surroundings in place.
@@ -51,7 +55,7 @@ def _bending(identity: Identity, portrait: Portrait, camera: Camera) -> NDArray[
     source = np.concatenate([portrait.landmarks, portrait.unplace(anchors)])
     target = np.concatenate([identity.landmarks, anchors])
     spline = RBFInterpolator(target, source, kernel="thin_plate_spline", smoothing=0.0)
-    columns, rows = camera.width // _GRID_PX, camera.height // _GRID_PX
+    columns, rows = camera.width // grid_px, camera.height // grid_px
     x = (np.arange(columns) + 0.5) * camera.width / columns - 0.5
     y = (np.arange(rows) + 0.5) * camera.height / rows - 0.5
     grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)

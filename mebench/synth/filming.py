@@ -34,6 +34,7 @@ LANDMARK_ERROR_PX = 2.5
 """A person on whom dlib errs by more is not cast: its mean error over a corpus then stays below 3 px."""
 
 _LANDMARK_ERROR_ONCE_PX, _VIEWS = 3.1, 6
+_SKETCH_GRID_PX = 10  # candidates are only read by dlib, whose own error is ten times that of so wide a grid
 _CANDIDATES = 60  # about every fourth is cast
 _POOL = 1 << 22  # noise values drawn once; each frame reads on from a random place, for drawing 921,600 takes 10 ms
 _BLINK_SHARE = 0.25
@@ -151,7 +152,9 @@ def _is_readable(person: Identity, camera: Camera, rng: np.random.Generator) -> 
     dlib is called as most scripts call it, once per view at full size; then the package's own finder, which takes a
     median over boxes, has to agree on the last view.
     """
-    picture = neutral_picture(person, _portrait(mirrored=person.mirrored), camera, supersampling=1)
+    picture = neutral_picture(
+        person, _portrait(mirrored=person.mirrored), camera, supersampling=1, grid_px=_SKETCH_GRID_PX
+    )
     errors: list[float] = []
     for _ in range(_VIEWS):
         pose = _draw_pose(rng, person, camera)
