@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("home", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("parts", nargs="*", metavar="PART")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     found = {p: t for p, t in trials(options.home).items() if p in (options.parts or list(trials(options.home)))}
     for amplitude in sorted({t.amplitude for part in found.values() for t in part}):
         corpus_of(options.home, amplitude, options.jobs)

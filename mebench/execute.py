@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mebench import plugins, runs
@@ -113,7 +113,8 @@ def spec_of(request: Request, task: Task, model: Any, recipe: str, input_key: st
 def estimate(request: Request, task: Task, jobs: int, progress: Progress = silent) -> MemberReport:
     """How long the run will take and how much memory, from the inputs of a few clips and one fold; keeps no result.
 
-    The fold is the one with most training clips. Clips whose input is not made yet are stood in for by those that are.
+    The fold is the one with most training clips. Clips whose input is not made yet are stood in for by those that are;
+    of a network two epochs are timed.
     """
     model = build_model(request.model, request.settings, request.device)
     recipe = recipe_of(model)
@@ -128,7 +129,7 @@ def estimate(request: Request, task: Task, jobs: int, progress: Progress = silen
         whole = seconds * len(task.items) / jobs
         notes.append(f"inputs: {seconds:.2f} s per clip, {len(task.items)} clips: about {_span(whole)}, then cached")
     fold = max(task.folds, key=lambda f: len(f.train))
-    result = run_fold(FoldJob(request.model, request.settings, request.device, task, fold, inputs, 0))
+    result = timed_fold(FoldJob(request.model, request.settings, request.device, task, fold, inputs, 0), model)
     folds = len(task.folds) * request.seeds
     whole = result.seconds * folds / jobs
     notes.append(
@@ -153,6 +154,16 @@ def run_fold(job: FoldJob) -> FoldResult:
     except Exception as fault:  # the fold boundary: a stranger's model may raise anything
         return FoldResult(what=f"{type(fault).__name__}: {fault}", trace=traceback.format_exc())
     return FoldResult(rows, seconds=time.perf_counter() - started, peak_mib=_peak_mib())
+
+
+def timed_fold(job: FoldJob, model: Any) -> FoldResult:
+    """The fold's result with the seconds a whole fold takes; of a model with `epochs`, told from two of them."""
+    epochs = model.get_params(deep=False).get("epochs")
+    if not isinstance(epochs, int) or epochs <= 2:
+        return run_fold(job)
+    run_fold(replace(job, settings={**job.settings, "epochs": "1"}))  # loads and warms up, which happens once
+    timed = run_fold(replace(job, settings={**job.settings, "epochs": "2"}))
+    return replace(timed, seconds=timed.seconds / 2 * epochs)
 
 
 def _members(request: Request) -> Sequence[Protocol]:

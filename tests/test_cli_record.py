@@ -182,3 +182,24 @@ def test_a_missing_clip_costs_coverage_and_counts_as_wrong(finished_home, corpor
     assert card["coverage"] == pytest.approx(245 / 246)
     assert card["scores"]["all"]["accuracy"] == pytest.approx(98 / 246)
     assert card["covered"]["all"]["accuracy"] == pytest.approx(98 / 245)
+
+
+def test_an_estimate_times_two_epochs_of_one_fold_and_keeps_nothing(corpora, capsys, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from mebench.baselines.floor import Constant\n"
+        "class Slow(Constant):\n"
+        "    def __init__(self, epochs=30, random_state=None):\n"
+        "        super().__init__(random_state)\n"
+        "        self.epochs = epochs\n"
+        "    def fit(self, X, y):\n"
+        f"        open({str(tmp_path / 'epochs')!r}, 'a').write(f'{{self.epochs}} {{len(y)}}\\n')\n"
+        "        return super().fit(X, y)\n"
+    )
+    home = tmp_path / "home"
+    command = ["--home", home, "run", f"{tmp_path}/mine.py:Slow", "--protocol", "samm-5c-loso", "--estimate"]
+    out = printed(capsys, *command, *data(corpora, "samm"))
+    assert (tmp_path / "epochs").read_text() == "1 135\n2 135\n"  # 136 clips without those of a one-clip subject
+    assert "27 folds" in out
+    assert "MiB" in out
+    assert not (home / "runs").exists()
+    assert not (home / "ledger").exists()
