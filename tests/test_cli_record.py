@@ -192,7 +192,7 @@ def test_an_estimate_times_two_epochs_of_one_fold_and_keeps_nothing(corpora, cap
         "        super().__init__(random_state)\n"
         "        self.epochs = epochs\n"
         "    def fit(self, X, y):\n"
-        f"        with open({str(tmp_path / 'epochs')!r}, 'a') as notes: notes.write(f'{{self.epochs}} {{len(y)}}\\n')\n"
+        f"        with open({str(tmp_path / 'epochs')!r}, 'a') as f: f.write(f'{{self.epochs}} {{len(y)}}\\n')\n"
         "        return super().fit(X, y)\n"
     )
     home = tmp_path / "home"
