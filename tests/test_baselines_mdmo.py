@@ -6,9 +6,9 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+
 from mebench.baselines.mdmo import head_motion, main_directional_flow, mdmo
 from mebench.baselines.regions import REGIONS, corners, region_pixels
-
 from mebench.errors import DataError, UsageError
 
 HEIGHT, WIDTH = 170, 141

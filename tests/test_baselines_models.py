@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+
 from mebench.baselines.lbp_top import lbp_top
 from mebench.baselines.mdmo import mdmo
 from mebench.baselines.models import LbpTop, Mdmo
-from sklearn.base import clone
-
 from mebench.errors import DataError
 from mebench.recipes import Sample, parse_recipe
 from tests.test_baselines_mdmo import face

@@ -4,8 +4,6 @@ import pickle
 
 import numpy as np
 import pytest
-from mebench.baselines.kernels import KERNELS
-from mebench.baselines.svm import GroupedSVC, _inner_folds
 from sklearn.base import clone
 from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedGroupKFold
@@ -14,6 +12,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.metadata_routing import get_routing_for_object
 
+from mebench.baselines.kernels import KERNELS
+from mebench.baselines.svm import GroupedSVC, _inner_folds
 from mebench.errors import ModelError, UnknownName, UsageError
 
 GRID = (0.01, 0.3, 10.0)

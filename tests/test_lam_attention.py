@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
-from mebench.lam.attention import Affinity, Energy, Reading, attend, reading_unit
 from torch import nn
+
+from mebench.lam.attention import Affinity, Energy, Reading, attend, reading_unit
 
 
 def maps(shape: tuple[int, ...], seed: int = 0, dtype: torch.dtype = torch.float32) -> torch.Tensor:

@@ -5,12 +5,12 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from mebench.lam.backbones import ImageInput
-from mebench.lam.model import LAM
 from sklearn.base import clone
 from torch import nn
 
 from mebench.errors import ModelError, UnknownName
+from mebench.lam.backbones import ImageInput
+from mebench.lam.model import LAM
 from mebench.recipes import parse_recipe
 
 
