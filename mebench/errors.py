@@ -28,8 +28,8 @@ class MebenchError(Exception):
 
     def __init__(self, what: str, fix: str) -> None:
         super().__init__(what, fix)
-        self.what = _one_line(what)
-        self.fix = _one_line(fix)
+        self.what = printable(what).strip()
+        self.fix = printable(fix).strip()
 
     def __str__(self) -> str:
         return f"{self.what}\n{self.fix}"
@@ -97,6 +97,6 @@ class UnknownName(UsageError):  # noqa: N818  reads as what it says: no such nam
         return (type(self), (self.kind, self.name, self._known))
 
 
-def _one_line(text: str) -> str:
-    """The text on one line with control characters shown, so that no input can forge output or move the cursor."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else repr(c)[1:-1] for c in text).strip()
+def printable(text: str) -> str:
+    """The text on one line, characters that do not print written out: no input forges output or moves the cursor."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else repr(c)[1:-1] for c in text)

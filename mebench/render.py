@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mebench.errors import printable
+
 _WHOLE_WORD = 16
 """Words up to this long are not broken while the terminal has room for the other columns."""
 
@@ -57,11 +59,6 @@ def figure(value: float, spread: float = math.nan) -> str:
     return _thousandths(value) if math.isnan(spread) else f"{_thousandths(value)} ± {_thousandths(spread)}"
 
 
-def plain(text: str) -> str:
-    """The text on one line, characters that do not print written out: no cell moves the cursor or turns the reading."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else repr(c)[1:-1] for c in text)
-
-
 def markdown(table: Table) -> str:
     """A level-2 heading, a GitHub-flavoured table, and the notes as a list."""
     rule = ("---:" if name in table.numeric else "---" for name in table.columns)
@@ -91,26 +88,26 @@ def terminal(table: Table, *, width: int, colour: bool) -> str:
     from rich.table import Table as Grid
     from rich.text import Text
 
-    title = Text(plain(table.title), style="bold")
+    title = Text(printable(table.title), style="bold")
     grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     least = [_least_width(table, i) for i in range(len(table.columns))]
     roomy = sum(least) + 3 * len(least) <= width  # rich cuts the table off where minimum widths do not fit
     for name, minimum in zip(table.columns, least, strict=True):
         grid.add_column(
-            Text(plain(name)),
+            Text(printable(name)),
             justify="right" if name in table.numeric else "left",
             overflow="fold",
             min_width=minimum if roomy else None,
         )
     for row in table.rows:
-        grid.add_row(*(Text(plain(cell)) for cell in row))  # Text, not str: brackets in a name are no rich markup
+        grid.add_row(*(Text(printable(cell)) for cell in row))  # Text, not str: brackets in a name are no rich markup
     drawn = io.StringIO()
     console = Console(file=drawn, width=width, force_terminal=colour, color_system="auto" if colour else None)
     console.print(title)
     if table.columns:
         console.print(grid)
     for note in table.notes:
-        console.print(Text(plain(note)))
+        console.print(Text(printable(note)))
     return "\n".join(line.rstrip() for line in drawn.getvalue().splitlines()) + "\n"
 
 
@@ -125,24 +122,24 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def markdown_cell(text: str) -> str:
     """The text as one Markdown table cell that shows as it is written."""
-    escaped = _MARKDOWN.sub(r"\\\1", plain(text))
+    escaped = _MARKDOWN.sub(r"\\\1", printable(text))
     return "".join(_HTML.get(c, c) for c in escaped)
 
 
 def latex_cell(text: str) -> str:
     """The text as one LaTeX table cell; none of its characters acts."""
-    return "".join(_LATEX.get(c, c) for c in plain(text))
+    return "".join(_LATEX.get(c, c) for c in printable(text))
 
 
 def csv_cell(text: str) -> str:
     """The text with an apostrophe before what a spreadsheet would take for a formula."""
-    shown = plain(text)
+    shown = printable(text)
     return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
 
 
 def _least_width(table: Table, column: int) -> int:
     """The width that breaks no figure of the column and no word of common length."""
-    cells = [plain(text) for text in (table.columns[column], *(row[column] for row in table.rows))]
+    cells = [printable(text) for text in (table.columns[column], *(row[column] for row in table.rows))]
     if table.columns[column] in table.numeric:
         return max(map(len, cells))
     return min(_WHOLE_WORD, max((len(word) for cell in cells for word in cell.split()), default=0))

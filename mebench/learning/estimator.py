@@ -1,5 +1,6 @@
 """A network as a scikit-learn classifier."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from mebench.learning.reproducible import pick_device, reproducible
 from mebench.learning.trainer import History, Settings, logits, train
 
 
-class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """Base of every classifier that is a torch network, trained for a fixed number of epochs.
 
     A subclass keeps its keyword parameters as given, `random_state` (int) among them, and answers `build` and
@@ -29,13 +30,13 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     network_: nn.Module
     history_: History
 
+    @abstractmethod
     def build(self, channels: int, classes: int) -> nn.Module:
         """A fresh network for that many input channels and classes; torch is seeded when this is called."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settings(self) -> Settings:
         """How the network is trained."""
-        raise NotImplementedError
 
     def fit(self, X: ArrayLike, y: Sequence[str]) -> Self:
         """Itself, trained. Classes are those that occur in y; with a single one that class is always predicted."""
