@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics.pairwise import additive_chi2_kernel, euclidean_distances
 
-from mebench.errors import ModelError
+from mebench import ModelError
 
 Matrix = npt.NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mebench.errors import DataError, UsageError
+from mebench import DataError, UsageError
 
 from .compiled import compiled
 

@@ -8,7 +8,7 @@ Liu et al., A main directional mean optical flow feature for spontaneous micro-e
 import numpy as np
 import numpy.typing as npt
 
-from mebench.errors import DataError, UsageError
+from mebench import DataError, UsageError
 
 from .compiled import compiled
 from .regions import REGIONS, region_pixels

@@ -3,8 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from mebench.errors import DataError
-from mebench.recipes import Sample, step
+from mebench import DataError, Sample, step
 
 from .lbp_top import Interpolation, Mapping, Style
 from .lbp_top import lbp_top as lbp_top_vector

@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from mebench.errors import ModelError, UnknownName, UsageError
+from mebench import ModelError, UnknownName, UsageError
 
 from .kernels import KERNELS, Kernel, Matrix, hellinger
 

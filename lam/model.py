@@ -4,8 +4,7 @@ from typing import Literal, TypeVar
 
 from torch import nn
 
-from mebench.errors import ModelError, UnknownName
-from mebench.learning import Augmentation, Group, NetworkClassifier, Settings
+from mebench import Augmentation, Group, ModelError, NetworkClassifier, Settings, UnknownName
 
 from .attention import KEY_POOL, Energy, Reading, reading_unit
 from .backbones import BLOCKS, ResNet

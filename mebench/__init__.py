@@ -12,49 +12,65 @@ from mebench.version import __version__
 if TYPE_CHECKING:
     from mebench.api import evaluate, load_clips, run, score
     from mebench.clips import Clip, ClipTable
-    from mebench.errors import MebenchError
-    from mebench.inputs import Sample, Step
-    from mebench.learning.estimator import NetworkClassifier
+    from mebench.errors import DataError, MebenchError, ModelError, UnknownName, UsageError
+    from mebench.learning import Augmentation, Group, NetworkClassifier, Settings
     from mebench.predictions import Prediction, Predictions
     from mebench.protocol import Protocol, Suite, Task, load_protocol
+    from mebench.recipes import Sample, Step, step
 
 _HOME_OF = {
+    "Augmentation": "mebench.learning",
     "Clip": "mebench.clips",
     "ClipTable": "mebench.clips",
+    "DataError": "mebench.errors",
+    "Group": "mebench.learning",
     "MebenchError": "mebench.errors",
-    "NetworkClassifier": "mebench.learning.estimator",
+    "ModelError": "mebench.errors",
+    "NetworkClassifier": "mebench.learning",
     "Prediction": "mebench.predictions",
     "Predictions": "mebench.predictions",
     "Protocol": "mebench.protocol",
-    "Sample": "mebench.inputs",
-    "Step": "mebench.inputs",
+    "Sample": "mebench.recipes",
+    "Settings": "mebench.learning",
+    "Step": "mebench.recipes",
     "Suite": "mebench.protocol",
     "Task": "mebench.protocol",
+    "UnknownName": "mebench.errors",
+    "UsageError": "mebench.errors",
     "evaluate": "mebench.api",
     "load_clips": "mebench.api",
     "load_protocol": "mebench.protocol",
     "run": "mebench.api",
     "score": "mebench.api",
+    "step": "mebench.recipes",
 }
 
 __all__ = [
+    "Augmentation",
     "Clip",
     "ClipTable",
+    "DataError",
+    "Group",
     "MebenchError",
+    "ModelError",
     "NetworkClassifier",
     "Prediction",
     "Predictions",
     "Protocol",
     "Sample",
+    "Settings",
     "Step",
     "Suite",
     "Task",
+    "UnknownName",
+    "UsageError",
     "__version__",
     "evaluate",
     "load_clips",
     "load_protocol",
     "run",
     "score",
+    "step",
 ]
 
 

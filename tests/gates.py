@@ -20,6 +20,7 @@ PLANTS = {
     "What the command line needs to answer does without the heavy libraries": ("mebench/runs.py", "import scipy"),
     "Vision is pure functions on arrays": ("mebench/vision/flow.py", "import mebench.store"),
     "The fold loop reads no disk": ("mebench/evaluation.py", "import mebench.store"),
+    "Plugins use the public API": ("mebench/lam/model.py", "import mebench.scoring"),
     "Plugins do not lean on each other": ("mebench/lam/model.py", "import mebench.baselines.floor"),
 }
 PLUGINS = {"baselines", "lam", "protocols"}
