@@ -203,3 +203,76 @@ def test_an_estimate_times_two_epochs_of_one_fold_and_keeps_nothing(corpora, cap
     assert "MiB" in out
     assert not (home / "runs").exists()
     assert not (home / "ledger").exists()
+
+
+VARIANTS = {
+    "casme2-4c-147": (
+        {"disgust": "disgust", "happiness": "happiness", "repression": "repression", "surprise": "surprise"},
+        (147, 24, 0.4286, 0.1500, 0.2500, 0.2571),
+    ),
+    "casme2-3c-147": (
+        {"disgust": "negative", "repression": "negative", "happiness": "positive", "surprise": "surprise"},
+        (147, 24, 0.6122, 0.2532, 0.3333, 0.4650),
+    ),
+    "casme2-3c-156": (
+        dict.fromkeys(("disgust", "repression", "sadness", "fear"), "negative")
+        | {"happiness": "positive", "surprise": "surprise"},
+        (156, 25, 0.6346, 0.2588, 0.3333, 0.4928),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_trivial_references_of_variants_that_users_write(corpora, capsys, tmp_path, name):
+    """The sole-corpus variants of the sheet as a user's own TOML file."""
+    labels, expected = VARIANTS[name]
+    released = {"disgust": 63, "repression": 27, "happiness": 32, "surprise": 25, "sadness": 7, "fear": 2}
+    per_class: dict[str, int] = {}
+    for emotion, label in labels.items():
+        per_class[label] = per_class.get(label, 0) + released[emotion]
+    file = tmp_path / f"{name}.toml"
+    file.write_text(
+        f'schema = "mebench.protocol/1"\nname = "{name}"\nversion = 1\ntitle = "A variant"\n'
+        f'description = "A variant in use."\ntask = "recognition"\nclasses = {sorted(per_class)}\n'
+        '[folds]\nrule = "leave-one-subject-out"\n'
+        '[scoring]\nmetrics = ["uf1", "uar"]\naggregate = "pooled"\n'
+        '[datasets.casme2]\nfield = "emotion"\n[datasets.casme2.labels]\n'
+        + "".join(f'{emotion} = "{label}"\n' for emotion, label in labels.items())
+        + '[[datasets.casme2.counts]]\nreleases = ["coding-20140508"]\n'
+        f"clips = {expected[0]}\nsubjects = {expected[1]}\n"
+        f"per_class = {{ {', '.join(f'{c} = {n}' for c, n in per_class.items())} }}\n"
+        '[[papers]]\ncitation = "none"\nurl = "none"\n'
+    )
+    home = tmp_path / "home"
+    printed(capsys, "--home", home, "run", "constant", "--protocol", file, *data(corpora, "casme2"))
+    (row,) = csv.DictReader(io.StringIO(printed(capsys, "--home", home, "leaderboard", "--format", "csv")))
+    assert (int(row["clips"]), int(row["subjects"])) == expected[:2]
+    figures = [float(row[key]) for key in ("accuracy", "uf1", "uar", "weighted_f1")]
+    assert figures == pytest.approx(expected[2:], abs=5e-5)
+
+
+def test_foreign_files_score_through_the_command_line(finished_home, corpora, capsys, tmp_path):
+    """The majority run written as a table with other names, and as a log of the challenge: the same figures."""
+    file = next((finished_home / "runs/megc2019-cde/constant").glob("*/seed-0/predictions.csv"))
+    rows = list(csv.DictReader(io.StringIO(file.read_text())))
+    code = {"negative": "0", "positive": "1", "surprise": "2"}
+    table = tmp_path / "table.csv"
+    lines = (
+        f"{r['clip'].split('/')[0]},{r['clip'].split('/')[1]},{r['clip'].split('/')[2]},{code[r['predicted']]}"
+        for r in rows
+    )
+    table.write_text("db,who,video,answer\n" + "\n".join(lines) + "\n")
+    maps = ["--map=dataset=db", "--map=subject=who", "--map=clip=video", "--map=predicted=answer"]
+    classes = [f"--class={value}={name}" for name, value in code.items()]
+    log = tmp_path / "log.txt"
+    blocks: dict[tuple[str, str], list[str]] = {}
+    for r in rows:
+        dataset, subject, clip = r["clip"].split("/")
+        shown = subject.lstrip("0") if dataset == "samm" else subject
+        blocks.setdefault((dataset, shown), []).append(f"{clip} {code[r['truth']]} {code[r['predicted']]}")
+    log.write_text("".join(f"{d} {s}\r\n" + "".join(f"{x}\r\n" for x in xs) for (d, s), xs in blocks.items()))
+    for arguments in ([table, *maps, *classes, *data(corpora)], [log], [log, *data(corpora)]):
+        card = json.loads(printed(capsys, "score", *arguments, "--protocol", "megc2019-cde", "--json"))
+        assert (card["clips"], card["coverage"]) == (442, 1)
+        assert card["scores"]["all"]["uf1"] == pytest.approx(0.2408, abs=5e-5)
+        assert card["scores"]["smic"]["uf1"] == pytest.approx(0.1994, abs=5e-5)
