@@ -51,18 +51,22 @@ def given_tables(data: Mapping[str, str], annotations: Mapping[str, str], *, cor
     }
 
 
-def tables_for(protocol: "Protocol", home: Path, given: Mapping[str, ClipTable]) -> dict[str, ClipTable]:
-    """One table per corpus of the protocol: those given, else those prepared under the home.
-
-    Raises DataError naming the corpora that are neither.
-    """
-    from mebench.prepare import load_registered, registered
+def unavailable(protocol: "Protocol", home: Path, given: Mapping[str, ClipTable]) -> DataError | None:
+    """What to say where a corpus of the protocol is neither given nor prepared under the home; None where all are."""
+    from mebench.prepare import registered
 
     prepared = registered(home)
     missing = [name for name in protocol.datasets if name not in given and name not in prepared]
-    if missing:
-        raise DataError(
-            f"{protocol.name} needs {' and '.join(missing)}, not prepared under {home}.",
-            f"Run mebench prepare {missing[0]} --data DIR first, or give --data {missing[0]}=DIR.",
-        )
+    if not missing:
+        return None
+    return DataError(
+        f"{protocol.name} needs {' and '.join(missing)}, not prepared under {home}.",
+        f"Run mebench prepare {missing[0]} --data DIR first, or give --data {missing[0]}=DIR.",
+    )
+
+
+def tables_for(protocol: "Protocol", home: Path, given: Mapping[str, ClipTable]) -> dict[str, ClipTable]:
+    """One table per corpus of the protocol: those given, else those prepared under the home."""
+    from mebench.prepare import load_registered
+
     return {name: given[name] if name in given else load_registered(home, name) for name in protocol.datasets}

@@ -8,8 +8,8 @@ from typing import Any
 
 from mebench import plugins, runs
 from mebench.api import aggregate_of
-from mebench.corpora import given_tables, tables_for
-from mebench.errors import DataError, MebenchError, UsageError
+from mebench.corpora import given_tables, tables_for, unavailable
+from mebench.errors import MebenchError, UsageError
 from mebench.evaluation import Inputs, blank_inputs, evaluate_fold
 from mebench.files import fault_point
 from mebench.inputs import compute_inputs, parse_recipe
@@ -55,19 +55,19 @@ def run_request(request: Request, *, jobs: int = 1, progress: Progress = silent)
     """
     build_model(request.model, request.settings, request.device)  # a wrong name or parameter is told before any work
     given = given_tables(request.data, request.annotations, corrections=request.corrections)
-    members, left_out = [], {}
-    for protocol in _members(request):
-        try:
+    wanted = _members(request)
+    faults = {protocol.name: unavailable(protocol, request.home, given) for protocol in wanted}
+    left_out = {name: fault for name, fault in faults.items() if fault}
+    if len(left_out) == len(wanted):
+        raise next(iter(left_out.values()))
+    perform = estimate if request.estimate else _run_member
+    members = []
+    for protocol in wanted:
+        if protocol.name not in left_out:
             tables = tables_for(protocol, request.home, given)
-        except DataError as fault:
-            left_out[protocol.name] = fault.what
-            first_fault = fault
-            continue
-        task = resolve(protocol, tables, allow_partial=request.allow_partial)
-        members.append((estimate if request.estimate else _run_member)(request, task, jobs, progress))
-    if not members:
-        raise first_fault
-    return RunReport(tuple(members), left_out)
+            task = resolve(protocol, tables, allow_partial=request.allow_partial)
+            members.append(perform(request, task, jobs, progress))
+    return RunReport(tuple(members), {name: fault.what for name, fault in left_out.items()})
 
 
 def build_model(name: str, settings: Mapping[str, str], device: str) -> Any:

@@ -31,7 +31,9 @@ class Request:
 
     @classmethod
     def of(cls, options: Mapping[str, Any], command: str) -> "Request":
-        """The request in the options of the command line; raises UsageError for pairs or shards that do not parse."""
+        """The request in the options of the command line; raises UsageError for what does not parse or go together."""
+        if options["fresh"] and options["shard"]:
+            raise UsageError("--fresh would discard what the other shards have done.", "Give it without --shard, once.")
         return cls(
             model=options["model"],
             protocol=options["protocol"],

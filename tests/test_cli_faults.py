@@ -266,3 +266,11 @@ def test_a_surprise_inside_is_two_lines_too(capsys, monkeypatch, tmp_path):
     assert len(lines) == 2
     assert "ZeroDivisionError" in lines[0]
     assert "bug" in lines[1]
+
+
+def test_fresh_does_not_go_with_a_shard(capsys, corpus, tmp_path):
+    command = [*COMMANDS["run"](corpus, tmp_path / "home"), "--fresh", "--shard", "1/2"]
+    code, lines, _ = complaint(capsys, command)
+    assert code == 2
+    assert_two_lines(lines)
+    assert not (tmp_path / "home").exists()
