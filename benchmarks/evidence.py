@@ -4,8 +4,9 @@ Usage: python -m benchmarks.evidence HOME [--jobs N] [PART ...]
 
 Parts: `models` each model beside its own permutation null, `magnification` LAM with and without it, `amplitude` UF1
 against the motion at the apex, `shortcuts` classifiers that are given no expression, `null` every model on the null
-corpus. Results are kept under HOME and not computed twice. Everything is SYNTHETIC: it shows that the chain carries
-motion and nothing else, and says nothing about faces.
+corpus, `residual` the head motion left after alignment, against the truth. Results are kept under HOME and not
+computed twice. Everything is SYNTHETIC: it shows that the chain carries motion and nothing else, and says nothing about
+faces.
 """
 
 import argparse
@@ -35,6 +36,8 @@ from mebench.prepare import load_registered, prepare, registered
 from mebench.protocol import Task, load_protocol, resolve
 from mebench.store import read_clip
 from mebench.synth.corpus import write_corpus
+from mebench.synth.truth import read_truth
+from mebench.vision.alignment import compose, invert, transform_points
 
 CORPUS, PROTOCOL = "casme2", "casme2-5c-loso"
 SUBJECTS, CLIPS, SEEDS, PERMUTATIONS = 8, 80, 3, 39
@@ -62,7 +65,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("parts", nargs="*", metavar="PART")
     options = parser.parse_intermixed_args(arguments)
-    found = {p: t for p, t in trials(options.home).items() if p in (options.parts or list(trials(options.home)))}
+    every = trials(options.home)
+    unknown = set(options.parts) - {*every, "residual"}
+    if unknown:
+        parser.error(f"no part is named {', '.join(sorted(unknown))}; there are {', '.join(every)} and residual")
+    found = {part: members for part, members in every.items() if not options.parts or part in options.parts}
     for amplitude in sorted({t.amplitude for part in found.values() for t in part}):
         corpus_of(options.home, amplitude, options.jobs)
     wanted = {f"{t.part}/{t.name}": t for part in found.values() for t in part}
@@ -74,6 +81,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{outcome.name}\n")
     for part, members in found.items():
         print_table(part, members)
+    if not options.parts or "residual" in options.parts:
+        print_residual(corpus_of(options.home, 1.0, options.jobs))
     return 0
 
 
@@ -224,6 +233,24 @@ def print_table(part: str, members: list[Trial]) -> None:
         if found.null:
             line += f" {found.bound:15.3f} {found.p:7.3f}  {'yes' if found.above else 'no'}"
         print(line)
+
+
+def print_residual(home: Path) -> None:
+    """Per clip, how far the true landmarks, carried by the head alone, lie from where the stored motion puts them."""
+    residuals, swayed = [], []
+    for clip in load_registered(home, CORPUS):
+        stored, truth = read_clip(home, clip.id), read_truth(home / "corpus", clip.id)
+        at = np.searchsorted(truth.numbers, stored.numbers)
+        landmarks = truth.landmarks[at[0]].astype(np.float64)
+        moved = transform_points(landmarks, compose(truth.head_motion[at], invert(truth.head_motion[at[0]])))
+        found = transform_points(landmarks - stored.origin, stored.motion) + stored.origin
+        residuals.append(float(np.sqrt(((found - moved) ** 2).sum(axis=-1).mean())))
+        swayed.append(float(np.linalg.norm(moved - landmarks, axis=-1).max()))
+    print(f"\nresidual: head motion left after alignment, {len(residuals)} clips, px RMS over 68 landmarks, SYNTHETIC")
+    print(
+        f"mean {np.mean(residuals):.3f}, worst clip {np.max(residuals):.3f}; the head swayed by up to {max(swayed):.1f} px,"
+    )
+    print(f"{np.median(swayed):.1f} px in the median clip")
 
 
 if __name__ == "__main__":
