@@ -246,11 +246,9 @@ def print_residual(home: Path) -> None:
         found = transform_points(landmarks - stored.origin, stored.motion) + stored.origin
         residuals.append(float(np.sqrt(((found - moved) ** 2).sum(axis=-1).mean())))
         swayed.append(float(np.linalg.norm(moved - landmarks, axis=-1).max()))
-    print(f"\nresidual: head motion left after alignment, {len(residuals)} clips, px RMS over 68 landmarks, SYNTHETIC")
-    print(
-        f"mean {np.mean(residuals):.3f}, worst clip {np.max(residuals):.3f}; the head swayed by up to {max(swayed):.1f} px,"
-    )
-    print(f"{np.median(swayed):.1f} px in the median clip")
+    print(f"\nresidual: head motion left after alignment, px RMS over 68 landmarks, {len(residuals)} clips, SYNTHETIC")
+    print(f"mean {np.mean(residuals):.3f}, worst clip {np.max(residuals):.3f}")
+    print(f"the head swayed by {np.median(swayed):.1f} px in the median clip, {max(swayed):.1f} px at most")
 
 
 if __name__ == "__main__":
