@@ -60,10 +60,13 @@ def run_tasks(function: Callable[[T], R], tasks: Mapping[str, T], *, jobs: int =
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Holds the numerical libraries that are loaded at one thread, so that a worker and this process compute alike."""
+    from threadpoolctl import threadpool_limits
+
     before = _threads()
     _set_threads(dict.fromkeys(before, 1))
     try:
-        yield
+        with threadpool_limits(1):  # BLAS and OpenMP, which have no switch of their own in Python
+            yield
     finally:
         _set_threads(before)
 
