@@ -1,6 +1,7 @@
 """`mebench demo`: synthetic corpora, prepared, every model under `loso`, one leaderboard. Needs no licence."""
 
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -44,10 +45,11 @@ def demonstrate(home: Path, *, jobs: int, fresh: bool, echo: Echo, width: int, c
     echo(f"  store        {place / 'store'}  (face crops, landmarks, head motion)")
     echo(f"  predictions  {place / 'runs'}  (one predictions.csv per run and seed; every figure comes from these)")
     echo("What to type next:")
-    echo(f"  mebench --home {place} leaderboard --format md")
-    echo(f"  mebench --home {place} run lbp-top --protocol loso --seeds 3")
-    echo("  mebench show lam")
-    echo("  mebench prepare casme2 --data DIR     with the corpus you hold a licence for")
+    program = "mebench" if shutil.which("mebench") else sys.argv[0]
+    echo(f"  {program} --home {place} leaderboard --format md")
+    echo(f"  {program} --home {place} run lbp-top --protocol loso --seeds 3")
+    echo(f"  {program} show lam")
+    echo(f"  {program} prepare casme2 --data DIR     with the corpus you hold a licence for")
     return 0 if all(finished) else 3
 
 
