@@ -99,7 +99,7 @@ def trials(home: Path) -> dict[str, list[Trial]]:
     models.append(trial("models", "lam, apex minus onset", "lam", settings={"channels": "difference"}, permutations=0))
     magnification = [
         trial("magnification", f"lam, factor={factor}", "lam", settings={"factor": factor}, permutations=0)
-        for factor in ("1", "6", "12")
+        for factor in ("1", "6")
     ]
     amplitude = [
         trial("amplitude", f"{name}, {px:g} px", name, px, permutations=few(name) if px == AMPLITUDES[0] else 0)
