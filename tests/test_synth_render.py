@@ -14,7 +14,7 @@ from mebench.synth.identities import draw_identity
 from mebench.synth.motion import blink_course, expression_course, sway, transform
 from mebench.synth.plan import Settings, draw_plan
 from mebench.synth.portrait import MIRRORED, load_portrait
-from mebench.synth.render import TRUTH_STEP_PX, head_motion, sharp_frame
+from mebench.synth.render import TRUTH_STEP_PX, Scene, head_motion, moving_skin, sharp_frame
 from mebench.synth.sampling import sample, sample_field
 
 SETTINGS = Settings("casme2", "smoke", 2, 20, 1.0, 0)
@@ -207,3 +207,12 @@ def test_the_mirror_image_keeps_the_order_of_landmarks():
     assert portrait.mirror().landmarks[36, 0] < portrait.mirror().landmarks[45, 0]
     shape = portrait.mean_shape()
     assert np.allclose(shape[MIRRORED] * [-1, 1] + [640, 0], shape, atol=1e-9)
+
+
+def test_a_still_face_that_sways_out_of_the_frame_is_drawn():
+    """Of a face that never moves one pixel, the first, stands for its skin; a head that goes left and up takes it out."""
+    still = moving_skin(np.zeros((48, 64, 2), np.float32), np.zeros((48, 64, 2), np.float32))
+    picture = np.arange(48 * 64, dtype=np.float32).reshape(48, 64).repeat(SUPERSAMPLING, 0).repeat(SUPERSAMPLING, 1)
+    away = np.array([[1.0, 0, -5], [0, 1, -4]])
+    scene = Scene(picture, still, 0.0, np.ones(2), np.zeros(2), np.stack([np.eye(2, 3), away]))
+    np.testing.assert_allclose(sharp_frame(scene, 1)[:-4, :-5], sharp_frame(scene, 0)[4:, 5:])

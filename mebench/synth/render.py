@@ -75,8 +75,8 @@ def sharp_frame(scene: Scene, t: int) -> NDArray[np.float32]:
     """Frame t before the camera adds noise: grey levels (h, w) or (h, w, 3) float32, sampled once from the picture."""
     posed = _grid(scene.size, inverse(scene.head[t]))
     field = scene.displacement(t)
-    if field is not None:
-        part = posed[_part_of_frame(scene, t)]
+    part = posed[_part_of_frame(scene, t)]
+    if field is not None and part.size:  # skin that moves may have swayed out of the frame
         part -= _sample(field, part - scene.skin.origin.astype(np.float32))
     posed += np.float32(0.5)
     posed *= np.float32(SUPERSAMPLING)
@@ -90,7 +90,7 @@ def _part_of_frame(scene: Scene, t: int) -> tuple[slice, slice]:
     corners = scene.skin.origin + np.array([(x, y) for x in (0, width) for y in (0, height)])
     moved = transform(scene.head[t], corners.astype(np.float64))
     low, high = np.floor(moved.min(axis=0)).astype(int), np.ceil(moved.max(axis=0)).astype(int)
-    return slice(max(low[1], 0), high[1] + 1), slice(max(low[0], 0), high[0] + 1)
+    return slice(max(low[1], 0), max(high[1] + 1, 0)), slice(max(low[0], 0), max(high[0] + 1, 0))
 
 
 def expose(sharp: NDArray[np.float32], gain: float, noise: NDArray[np.float32]) -> NDArray[np.uint8]:
