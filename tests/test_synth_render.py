@@ -210,7 +210,7 @@ def test_the_mirror_image_keeps_the_order_of_landmarks():
 
 
 def test_a_still_face_that_sways_out_of_the_frame_is_drawn():
-    """Of a face that never moves one pixel stands for its skin, the first: a head that goes left and up takes it out."""
+    """Of a face that never moves, the first pixel stands for its skin; a head that goes left and up takes it out."""
     still = moving_skin(np.zeros((48, 64, 2), np.float32), np.zeros((48, 64, 2), np.float32))
     picture = np.arange(48 * 64, dtype=np.float32).reshape(48, 64).repeat(SUPERSAMPLING, 0).repeat(SUPERSAMPLING, 1)
     away = np.array([[1.0, 0, -2], [0, 1, -2]])
