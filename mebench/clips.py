@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mebench.errors import AnnotationError
 from mebench.facs import ActionUnits, ObjectiveClass
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 EMOTIONS = frozenset(
     "anger contempt disgust fear happiness negative others positive repression sadness surprise tense".split()
@@ -147,6 +150,12 @@ class ClipTable:
     def count(self, attribute: str) -> dict[str, int]:
         """How many clips hold each value of a clip attribute, sorted by value."""
         return dict(sorted(Counter(str(getattr(c, attribute)) for c in self.clips).items()))
+
+    def to_frame(self) -> "DataFrame":
+        """The clips as a pandas table, one row per clip, action units as coded."""
+        from pandas import DataFrame
+
+        return DataFrame([clip.record() for clip in self.clips], columns=[f.name for f in fields(Clip)])
 
     @cached_property
     def fingerprint(self) -> str:

@@ -169,3 +169,9 @@ def test_an_answer_that_breaks_the_contract_is_named(answer, what):
     task = toy_task()
     with pytest.raises(ModelError, match=what):
         evaluate_task(Wrong(), task, informative_inputs(task))
+
+
+def test_a_clip_table_is_a_data_frame_to_those_who_want_one():
+    frame = toy_table().to_frame()
+    assert list(frame["id"]) == [clip.id for clip in toy_table()]
+    assert frame.groupby("emotion").size().to_dict() == dict.fromkeys(CLASSES, 8)
