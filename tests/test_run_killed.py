@@ -1,5 +1,6 @@
 """`mebench run` killed with -9 at chosen moments: the same command resumes and gives the same bytes."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -8,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import mebench.execute  # noqa: F401  loaded here, so that forked children need not
+from mebench.cli import status
 from mebench.files import FAULT_POINTS
 from tests.corpora import write_samm
-from tests.killing import in_child
 
 PROTOCOL = "samm-5c-loso"
 FOLDS = 27
@@ -24,19 +24,21 @@ def corpus(tmp_path_factory) -> Path:
     return root
 
 
-def run(home: Path, corpus: Path) -> int:
-    """The status of the command, in a process of its own that writes nothing to our standard output."""
+def run(home: Path, corpus: Path, fault: str = "") -> int:
+    """The exit status of the command in a process of its own, minus the signal where it was killed at the fault."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["mebench.execute"])  # loaded once, in a process without threads to fork from
+    process = context.Process(target=command, args=(home, corpus, fault))
+    process.start()
+    process.join()
+    return int(process.exitcode or 0)
 
-    def work() -> None:
-        from mebench.cli import status
 
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        code = status(["--home", str(home), "run", "uniform", "--protocol", PROTOCOL, "--data", f"samm={corpus}"])
-        if code:
-            raise RuntimeError(code)
-
-    return in_child(work)
+def command(home: Path, corpus: Path, fault: str) -> None:
+    """`mebench run`, saying nothing, killed where `MEBENCH_FAULT` would kill it."""
+    os.environ["MEBENCH_FAULT"] = fault
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(status(["--home", str(home), "run", "uniform", "--protocol", PROTOCOL, "--data", f"samm={corpus}"]))
 
 
 def finished(home: Path) -> dict[str, tuple[int, bytes]]:
@@ -59,10 +61,8 @@ def undisturbed(corpus, tmp_path_factory) -> bytes:
     return result(home)
 
 
-def kill_and_resume(corpus, home, undisturbed, monkeypatch, point: str, count: int) -> None:
-    monkeypatch.setenv("MEBENCH_FAULT", f"{point}:{count}")
-    assert run(home, corpus) == -signal.SIGKILL
-    monkeypatch.delenv("MEBENCH_FAULT")
+def kill_and_resume(corpus, home, undisturbed, point: str, count: int) -> None:
+    assert run(home, corpus, f"{point}:{count}") == -signal.SIGKILL
     assert not list(home.glob("runs/*/*/*/seed-0/predictions.csv")) or point.endswith("rename")
     before = finished(home)
     assert run(home, corpus) == 0
@@ -74,20 +74,18 @@ def kill_and_resume(corpus, home, undisturbed, monkeypatch, point: str, count: i
 
 # A run writes its manifest first, then per fold predictions and digest, the ledger after the first fold.
 @pytest.mark.parametrize("point", [*FAULT_POINTS, "in-fold"])
-def test_killed_once_at_each_point(corpus, tmp_path, undisturbed, monkeypatch, point):
-    kill_and_resume(corpus, tmp_path, undisturbed, monkeypatch, point, 6)
+def test_killed_once_at_each_point(corpus, tmp_path, undisturbed, point):
+    kill_and_resume(corpus, tmp_path, undisturbed, point, 6)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 13, 26])
 @pytest.mark.parametrize("point", [*FAULT_POINTS, "in-fold"])
-def test_killed_at_more_moments_of_each_point(corpus, tmp_path, undisturbed, monkeypatch, point, count):
-    kill_and_resume(corpus, tmp_path, undisturbed, monkeypatch, point, count)
+def test_killed_at_more_moments_of_each_point(corpus, tmp_path, undisturbed, point, count):
+    kill_and_resume(corpus, tmp_path, undisturbed, point, count)
 
 
 def test_a_damaged_fold_is_named_and_redone(corpus, tmp_path, undisturbed, capsys):
-    from mebench.cli import status
-
     assert run(tmp_path, corpus) == 0
     path = sorted(tmp_path.glob("runs/*/*/*/seed-0/folds/*.csv"))[3]
     path.write_bytes(path.read_bytes()[:-5])
