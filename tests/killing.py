@@ -22,6 +22,11 @@ def in_child(work: Callable[[], object], environment: Mapping[str, str] | None =
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def heed_ctrl_c() -> None:
+    """For `preexec_fn`: a test run in the background of a shell ignores Ctrl-C, and its children would too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def killed_at(point: str, count: int, work: Callable[[], object]) -> bool:
     """Whether the child reached the point that often, and so was killed there, before its work was done."""
     status = in_child(work, {"MEBENCH_FAULT": f"{point}:{count}"})

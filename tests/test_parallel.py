@@ -13,6 +13,7 @@ import pytest
 from mebench.errors import FrameError
 from mebench.parallel import one_thread, run_tasks
 from tests import workers
+from tests.killing import heed_ctrl_c
 
 NUMBERS = {f"n{i}": i for i in range(6)}
 
@@ -76,7 +77,9 @@ def test_ctrl_c_lets_workers_tidy_up_and_leaves_none_behind(tmp_path: Path) -> N
     script = tmp_path / "script.py"
     script.write_text(INTERRUPTED)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen([sys.executable, script, tmp_path], env=environment, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, script, tmp_path], env=environment, start_new_session=True, preexec_fn=heed_ctrl_c
+    )
     notes = [tmp_path / "a", tmp_path / "b"]
     _wait_for(lambda: all(note.is_file() and note.read_text() for note in notes))
     os.killpg(process.pid, signal.SIGINT)

@@ -12,6 +12,7 @@ import pytest
 from mebench.cli import status
 from mebench.files import FAULT_POINTS
 from tests.corpora import write_samm
+from tests.killing import heed_ctrl_c
 
 PROTOCOL = "samm-5c-loso"
 FOLDS = 27
@@ -107,7 +108,8 @@ def test_ctrl_c_is_one_message_and_loses_nothing(corpus, tmp_path, undisturbed):
         f"sys.exit(status(['--home', {str(tmp_path)!r}, 'run', 'uniform', '--protocol', {PROTOCOL!r}, "
         f"'--data', 'samm={corpus}']))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=heed_ctrl_c)
     assert done.returncode == 130
     assert done.stderr.splitlines()[0] == "error: Interrupted."
     assert len(done.stderr.splitlines()) == 2
