@@ -107,7 +107,7 @@ def trials(home: Path) -> dict[str, list[Trial]]:
         for px in AMPLITUDES
     ]
     shortcuts = [
-        trial("shortcuts", f"{shortcut}, {classifier}", classifier, shortcut=shortcut, permutations=199)
+        trial("shortcuts", f"{shortcut}, {classifier}", classifier, shortcut=shortcut)
         for shortcut in SHORTCUTS
         for classifier in CLASSIFIERS
     ]
