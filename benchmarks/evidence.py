@@ -204,14 +204,28 @@ def _file_sizes(home: Path, task: Task) -> dict[str, NDArray[Any]]:
     return found
 
 
-def _head_motion(home: Path, task: Task) -> dict[str, NDArray[Any]]:
+def _tracked_motion(home: Path, task: Task) -> dict[str, NDArray[Any]]:
+    """Head motion as prepare measured it: skin that moves may leave a trace in it."""
+    return {item.id: _course(read_clip(home, item.id).motion) for item in task.items}
+
+
+def _true_motion(home: Path, task: Task) -> dict[str, NDArray[Any]]:
+    """Head motion as the head was moved, in the coordinates of the stored crop."""
     found = {}
     for item in task.items:
-        motion = read_clip(home, item.id).motion.reshape(-1, 6)
-        found[item.id] = np.concatenate(
-            [motion[len(motion) // 2], motion[-1], motion.std(axis=0), np.ptp(motion, axis=0)]
-        )
+        stored, truth = read_clip(home, item.id), read_truth(home / "corpus", item.id)
+        at = np.searchsorted(truth.numbers, stored.numbers)
+        motion = compose(truth.head_motion[at], invert(truth.head_motion[at[0]]))
+        origin = np.asarray(stored.origin, np.float64)
+        motion[:, :, 2] += motion[:, :, :2] @ origin - origin
+        found[item.id] = _course(motion)
     return found
+
+
+def _course(motion: NDArray[Any]) -> NDArray[Any]:
+    """Transforms (t, 2, 3) at half time and at the end, how far they spread, and from where to where."""
+    rows = motion.reshape(-1, 6)
+    return np.concatenate([rows[len(rows) // 2], rows[-1], rows.std(axis=0), np.ptp(rows, axis=0)])
 
 
 SHORTCUTS: dict[str, Callable[[Path, Task], dict[str, NDArray[Any]]]] = {
@@ -219,7 +233,8 @@ SHORTCUTS: dict[str, Callable[[Path, Task], dict[str, NDArray[Any]]]] = {
     "clip length": _lengths,
     "luminance": _luminance,
     "JPEG sizes": _file_sizes,
-    "head motion": _head_motion,
+    "true head motion": _true_motion,
+    "tracked head motion": _tracked_motion,
 }
 CLASSIFIERS: dict[str, Any] = {
     "logistic": make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000)),
