@@ -16,7 +16,7 @@ from mebench.render import NONE, Table, csv_text, figure
 from mebench.scoring import ALL, Aggregate, ScoreCard, Scores, dataset_of, mean_of_seeds, score_predictions, sd
 
 Status = Literal["complete", "incomplete", "failed"]
-Selection = Literal["fixed", "inner", "peeked"]
+Selection = Literal["fixed", "inner", "peeked", "undeclared"]
 Privilege = Literal["none", "interval", "apex", "aus"]
 _PRIVILEGES = ("none", "interval", "apex", "aus")
 SYNTHETIC_WARNING = "SYNTHETIC: detecting rendered motion says nothing about faces"
