@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mebench.clips import Clip, ClipTable
     from mebench.errors import DataError, MebenchError, ModelError, UnknownName, UsageError
     from mebench.learning import Augmentation, Group, NetworkClassifier, Settings
+    from mebench.plugins import Preset
     from mebench.predictions import Prediction, Predictions
     from mebench.protocol import Protocol, Suite, Task, load_protocol
     from mebench.recipes import Sample, Step, step
@@ -29,6 +30,7 @@ _HOME_OF = {
     "NetworkClassifier": "mebench.learning",
     "Prediction": "mebench.predictions",
     "Predictions": "mebench.predictions",
+    "Preset": "mebench.plugins",
     "Protocol": "mebench.protocol",
     "Sample": "mebench.recipes",
     "Settings": "mebench.learning",
@@ -56,6 +58,7 @@ __all__ = [
     "NetworkClassifier",
     "Prediction",
     "Predictions",
+    "Preset",
     "Protocol",
     "Sample",
     "Settings",

@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -17,6 +18,17 @@ from typing import Any, Literal
 from mebench.errors import ModelError, UnknownName, UsageError
 
 Kind = Literal["dataset", "model", "protocol"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A model's parameters as one publication or release used them, and where that is written.
+
+    A model class lists its presets by name in the attribute `presets`.
+    """
+
+    parameters: Mapping[str, Any]
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mebench.baselines.compiled import compiled
-from mebench.baselines.lbp_top import feature_names_out, grey_levels, lbp_top, lbp_top_codes, mapping_table
+from mebench.baselines.texture.lbp_top import feature_names_out, grey_levels, lbp_top, lbp_top_codes, mapping_table
 from mebench.errors import DataError, UsageError
 
 HAND = np.array(

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mebench.baselines.mdmo import head_motion, main_directional_flow, mdmo
-from mebench.baselines.regions import REGIONS, corners, region_pixels
+from mebench.baselines.motion.mdmo import head_motion, main_directional_flow, mdmo
+from mebench.baselines.motion.regions import REGIONS, corners, region_pixels
 from mebench.errors import DataError, UsageError
 
 HEIGHT, WIDTH = 170, 141

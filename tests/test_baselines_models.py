@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from mebench.baselines.lbp_top import lbp_top
-from mebench.baselines.mdmo import mdmo
-from mebench.baselines.models import LbpTop, Mdmo
+from mebench.baselines.motion.mdmo import mdmo
+from mebench.baselines.motion.models import Mdmo
+from mebench.baselines.texture.lbp_top import lbp_top
+from mebench.baselines.texture.models import LbpTop
 from mebench.errors import DataError
 from mebench.recipes import Sample, parse_recipe
 from tests.test_baselines_mdmo import face

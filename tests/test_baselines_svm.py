@@ -12,8 +12,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from mebench.baselines.kernels import KERNELS
-from mebench.baselines.svm import GroupedSVC, _inner_folds
+from mebench.baselines.learners.kernels import KERNELS
+from mebench.baselines.learners.svm import GroupedSVC, _inner_folds
 from mebench.errors import ModelError, UnknownName, UsageError
 
 GRID = (0.01, 0.3, 10.0)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from mebench import DataError, UsageError
 
-from .compiled import compiled
+from ..compiled import compiled
 
 Mapping = Literal["u2", "full"]
 Interpolation = Literal["bilinear", "nearest"]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mebench import DataError, UsageError
 
-from .compiled import compiled
+from ..compiled import compiled
 from .regions import REGIONS, region_pixels
 
 STABLE = (0, 1, 2, 3, 4, 5, 11, 12, 13, 14, 15, 16, 30)

@@ -1,0 +1,1 @@
+"""Classifiers that search their parameters inside the training fold."""

@@ -1,0 +1,1 @@
+"""Texture descriptors: local binary patterns and gradients over space and time."""
