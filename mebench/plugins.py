@@ -39,16 +39,32 @@ class ModelSource:
     factory: type[Any]
     digest: str | None = None
 
-    def build(self, parameters: dict[str, str]) -> Any:
-        """A model with these parameters, each read from its text in the type of the default it replaces.
+    def build(self, parameters: Mapping[str, str], preset: str | None = None) -> Any:
+        """A model with the preset's parameters and, over them, these: each read from its text as its default's type.
 
-        Raises UsageError for a parameter the model does not have or a value of the wrong type.
+        Raises UsageError for a parameter the model does not have or a value of the wrong type, UnknownName for a preset
+        it does not have, ModelError for a preset that sets what the model does not have.
         """
         defaults = parameter_defaults(self.factory)
         unknown = sorted(set(parameters) - set(defaults))
         if unknown:
             raise UnknownName(f"parameter of {self.name}", unknown[0], defaults)
-        return self.factory(**{key: _typed(key, text, defaults[key]) for key, text in parameters.items()})
+        typed = {key: _typed(key, text, defaults[key]) for key, text in parameters.items()}
+        return self.factory(**{**self._preset(preset, defaults), **typed})
+
+    def _preset(self, name: str | None, defaults: Mapping[str, Any]) -> Mapping[str, Any]:
+        if name is None:
+            return {}
+        presets = presets_of(self.factory)
+        if name not in presets:
+            raise UnknownName(f"preset of {self.name}", name, presets)
+        strange = sorted(set(presets[name].parameters) - set(defaults))
+        if strange:
+            raise ModelError(
+                f"The preset {name!r} of {self.name} sets {strange[0]!r}, which is no parameter of the model.",
+                f"Correct it in the attribute presets; the parameters are {', '.join(defaults)}.",
+            )
+        return presets[name].parameters
 
 
 def names(kind: Kind) -> tuple[str, ...]:
@@ -84,6 +100,12 @@ def parameter_defaults(factory: type[Any]) -> dict[str, Any]:
     signature = inspect.signature(factory)
     kept = (p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD and p.name != "random_state")
     return {p.name: p.default for p in kept}
+
+
+def presets_of(factory: type[Any]) -> Mapping[str, Preset]:
+    """The presets a model class declares, by name; none where it declares none."""
+    presets: Mapping[str, Preset] = getattr(factory, "presets", {})
+    return presets
 
 
 def _registered(kind: Kind) -> dict[str, EntryPoint]:
@@ -132,15 +154,31 @@ def _typed(key: str, text: str, default: Any) -> Any:
         if isinstance(default, int | float):
             return _number(text) if isinstance(default, float) else int(text)
         if isinstance(default, tuple):
-            return tuple(_number(part) for part in text.split(",") if part.strip())
+            return _tuple(text, words=bool(default) and all(isinstance(value, str) for value in default))
     except (ValueError, KeyError) as fault:
-        raise UsageError(
-            f"Parameter {key}={text!r} does not fit its default {default!r}.",
-            f"Give a value of type {type(default).__name__}.",
-        ) from fault
+        raise UsageError(f"Parameter {key}={text!r} does not fit its default {default!r}.", _wanted(default)) from fault
     if default is None or default is inspect.Parameter.empty:
         return _number_or_text(text)
     return text
+
+
+def _tuple(text: str, *, words: bool) -> tuple[int | float | str, ...]:
+    """The parts of a comma list, all numbers or all words; ValueError where one is not, or where words are none."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not words:
+        return tuple(_number(part) for part in parts)
+    if not parts or any(not isinstance(_number_or_text(part), str) for part in parts):
+        raise ValueError(text)
+    return tuple(parts)
+
+
+def _wanted(default: Any) -> str:
+    """What to give in place of this default."""
+    if not isinstance(default, tuple):
+        return f"Give a value of type {type(default).__name__}."
+    words = any(isinstance(value, str) for value in default)
+    example = f", such as {','.join(map(str, default))}" if default else ""
+    return f"Give {'words' if words else 'numbers'} separated by commas{example}."
 
 
 def _number(text: str) -> int | float:

@@ -9,7 +9,7 @@ import pytest
 from mebench.synth.action_units import DRAWABLE, DrawnUnit, blink_field, peak_length, unit_field
 from mebench.synth.camera import Camera
 from mebench.synth.faces import SUPERSAMPLING, neutral_picture
-from mebench.synth.filming import NOISE_SIGMA, exposures, picture_of, stage, truth_of
+from mebench.synth.filming import IDLE_PX, NOISE_SIGMA, exposures, picture_of, stage, truth_of
 from mebench.synth.identities import draw_identity
 from mebench.synth.motion import blink_course, expression_course, sway, transform
 from mebench.synth.plan import Settings, draw_plan
@@ -116,15 +116,28 @@ def test_intensity_is_each_units_own_greatest_displacement(person, picture):
     assert truth.intensity.argmax(axis=0).tolist() == [apex, apex]
 
 
-def test_with_amplitude_zero_nothing_but_the_head_and_the_lids_moves(person, coordinates):
+def test_with_amplitude_zero_nothing_but_the_head_the_lids_and_skin_at_rest_moves(person, coordinates):
     still = replace(PLAN[0], take=replace(PLAN[0].take, peak_px=0.0))
-    scene = replace(stage(SETTINGS, still, person, coordinates), closure=np.zeros(still.take.frames))
+    scene = stage(SETTINGS, still, person, coordinates)
+    scene = replace(scene, closure=np.zeros_like(scene.closure), idle=np.zeros_like(scene.idle))
     y, x = np.mgrid[0 : CAMERA.height, 0 : CAMERA.width].astype(np.float32)
     first, motion = np.stack([x, y], axis=-1), head_motion(scene)
     shown = sharp_frame(scene, 0)[..., :2]
     for t in (5, still.take.apex - still.take.onset, still.take.frames - 1):
         seen = sample(sharp_frame(scene, t), transform(motion[t], first).astype(np.float32))[..., :2]
         assert np.abs(seen - shown)[inner(first)].max() < 2e-3
+
+
+def test_skin_at_rest_wanders_a_little_whatever_the_expression(person, picture):
+    """The same take with and without its expression: what remains is at most the stated length, and it is the same."""
+    clip = PLAN[0]
+    still = replace(clip, take=replace(clip.take, peak_px=0.0))
+    moving, resting = (stage(SETTINGS, c, person, picture) for c in (clip, still))
+    np.testing.assert_array_equal(moving.idle, resting.idle)
+    np.testing.assert_array_equal(moving.head, resting.head)
+    assert np.abs(resting.idle[0]).max() == 0
+    assert np.abs(resting.idle).max() == pytest.approx(IDLE_PX * CAMERA.scale)
+    assert [peak_length(field) for field in resting.skin.idle] == pytest.approx([1, 1], abs=1e-5)
 
 
 def test_the_head_sways_by_two_pixels_and_half_a_degree():
@@ -211,8 +224,8 @@ def test_the_mirror_image_keeps_the_order_of_landmarks():
 
 def test_a_still_face_that_sways_out_of_the_frame_is_drawn():
     """Of a face that never moves, the first pixel stands for its skin; a head that goes left and up takes it out."""
-    still = moving_skin(np.zeros((48, 64, 2), np.float32), np.zeros((48, 64, 2), np.float32))
+    still = moving_skin(*np.zeros((2, 48, 64, 2), np.float32), np.zeros((1, 48, 64, 2), np.float32))
     picture = np.arange(48 * 64, dtype=np.float32).reshape(48, 64).repeat(SUPERSAMPLING, 0).repeat(SUPERSAMPLING, 1)
     away = np.array([[1.0, 0, -2], [0, 1, -2]])
-    scene = Scene(picture, still, 0.0, np.ones(2), np.zeros(2), np.stack([np.eye(2, 3), away]))
+    scene = Scene(picture, still, 0.0, np.ones(2), np.zeros(2), np.zeros((2, 1)), np.stack([np.eye(2, 3), away]))
     np.testing.assert_allclose(sharp_frame(scene, 1)[:-2, :-2], sharp_frame(scene, 0)[2:, 2:])

@@ -29,7 +29,7 @@ def texture(shift_x: float = 0.0, shift_y: float = 0.0, stretch: float = 0.0) ->
 INSIDE = (slice(16, -16), slice(16, -16))
 
 
-@pytest.mark.parametrize("method", ["dis", "tvl1"])
+@pytest.mark.parametrize("method", ["dis", "dis-fast", "tvl1"])
 def test_identical_frames_do_not_flow(method: str) -> None:
     assert (flow(texture(), texture(), method) == 0).all()  # type: ignore[arg-type]
 
@@ -43,6 +43,7 @@ def test_identical_frames_do_not_flow_inside_for_farneback() -> None:
     ("method", "params", "tolerance"),
     [
         ("dis", {}, 0.01),
+        ("dis-fast", {}, 0.01),
         ("dis", {"patch": 8, "variational": 5}, 0.01),
         ("dis", {"patch": 8, "variational": 5, "finest": 1}, 0.04),
         ("tvl1", {}, 0.01),
@@ -76,14 +77,36 @@ def test_tvl1_reads_bytes_as_the_unit_interval() -> None:
     assert (flow(first, second, "tvl1") == expected).all()
 
 
-@pytest.mark.parametrize("method", ["dis", "tvl1", "farneback"])
+@pytest.mark.parametrize("method", ["dis", "dis-fast", "tvl1", "farneback"])
 def test_anything_but_two_equal_grey_byte_images_is_refused(method: str) -> None:
     good = texture()
     for bad in (good.astype(np.float32), good / 255.0, np.stack([good] * 3, axis=-1), good[:-1], good.astype(np.int16)):
         with pytest.raises(DataError):
             flow(good, bad, method)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="12 px"):
+    smallest = 16 if method == "dis-fast" else 12
+    with pytest.raises(DataError, match=f"{smallest} px"):
         flow(good[:8, :8], good[:8, :8], method)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("method", "patch"), [("dis", 12), ("dis-fast", 16)])
+def test_dis_says_which_images_are_too_small_for_its_patch(method: str, patch: int) -> None:
+    """The coarsest scale, log2(longer side / (4 patch)) + .5, must be above -1: a side above sqrt(2) patch."""
+    good, enough = texture(), int(patch * 2**0.5) + 1
+    strip = good[:patch, :enough]
+    assert flow(strip, strip, method).shape == (patch, enough, 2)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="no scale"):
+        flow(strip[:, :-1], strip[:, :-1], method)  # type: ignore[arg-type]
+
+
+def test_fast_dis_sees_half_a_pixel_in_noise() -> None:
+    rng = np.random.default_rng(11)
+    first, second = (
+        np.clip(np.rint(image + rng.normal(0, 2, image.shape)), 0, 255).astype(np.uint8)
+        for image in (texture(), texture(0.5))
+    )
+    found = flow(first, second, "dis-fast")[INSIDE]
+    assert found[..., 0].mean() == pytest.approx(0.5, abs=0.03)
+    assert np.hypot(found[..., 0] - 0.5, found[..., 1]).mean() < 0.1
 
 
 def test_an_unknown_method_is_refused_by_name() -> None:

@@ -37,6 +37,19 @@ REGIONS = (
 )
 """The corners of each region: brows 0-5, eyes 6-13, cheeks and nose 14-21, lips 22-27, lower face 28-35."""
 
+FACE = (
+    *((105, 407), (115, 510), (131, 606), (152, 701), (186, 794), (233, 878), (307, 939), (396, 978), (500, 987)),
+    *((604, 978), (693, 939), (767, 878), (814, 794), (848, 701), (869, 606), (885, 510), (895, 407)),
+    *((150, 326), (192, 248), (277, 216), (369, 227), (451, 266), (549, 266), (631, 227), (723, 216), (808, 248)),
+    *((850, 326), (500, 354), (500, 428), (500, 501), (500, 575), (412, 616), (454, 631), (500, 643), (546, 631)),
+    *((588, 616), (250, 388), (289, 356), (338, 354), (385, 388), (339, 396), (290, 397), (615, 388), (662, 354)),
+    *((711, 356), (750, 388), (710, 397), (661, 396), (350, 761), (401, 733), (457, 723), (500, 733), (543, 723)),
+    *((599, 733), (650, 761), (598, 787), (545, 802), (500, 806), (455, 802), (402, 787), (370, 758), (456, 755)),
+    *((500, 761), (544, 755), (630, 758), (544, 759), (500, 764), (456, 759)),
+)
+"""68 landmarks of a face that looks straight ahead, in thousandths of the side of the canonical square: those of the
+portrait that synthetic corpora are drawn from, made symmetric, with its eyes where `align` puts them."""
+
 
 def corners(landmarks: npt.NDArray[np.floating], height: int, width: int) -> npt.NDArray[np.int32]:
     """The corners of the 36 regions, (36, 4, 2) int32 px x, y, truncated; landmarks are first clipped to the image."""
@@ -68,3 +81,18 @@ def region_pixels(
         pixels.append((rows + y) * width + columns + x)
     starts = np.cumsum([0, *map(len, pixels)])
     return np.concatenate(pixels).astype(np.int64), starts.astype(np.int64)
+
+
+def region_map(values: npt.NDArray[np.floating], side: int) -> npt.NDArray[np.float64]:
+    """Importance per region (36,) drawn on a square face of `side` px, (side, side).
+
+    What a region holds is spread evenly over its place on `FACE`; where regions meet it adds up. The map adds up to the
+    values.
+    """
+    landmarks = np.array(FACE) * (side / 1000) - 0.5
+    pixels, starts = region_pixels(landmarks, side, side)
+    sizes = np.diff(starts)
+    spread = np.repeat(np.asarray(values, np.float64) / sizes, sizes)
+    face = np.zeros(side * side)
+    np.add.at(face, pixels, spread)
+    return face.reshape(side, side)

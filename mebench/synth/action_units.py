@@ -128,6 +128,9 @@ _UNITS: dict[int, tuple[_Bump, ...]] = {
 }
 _BLINK = (_Bump("upper lid", (0, 1), (14, 8)), _Bump("lower lid", (0, -0.15), (12, 7)))
 
+_IDLE_FIELDS, _IDLE_BUMPS = 2, 5
+_IDLE_SIGMA = (10.0, 22.0)  # eye distances / 100: as wide as the bumps of the units themselves
+
 ONE_SIDED = frozenset({1, 2, 4, 6, 7, 10, 12, 14, 15, 20})
 """Units that people also show on one side alone; in the corpora mostly brows and lip corners."""
 
@@ -145,6 +148,22 @@ def blink_field(landmarks: NDArray[np.float64], camera: Camera) -> NDArray[np.fl
     return _unit_peak(_field(_BLINK, ("right", "left"), landmarks, camera))
 
 
+def idle_fields(rng: np.random.Generator, landmarks: NDArray[np.float64], camera: Camera) -> NDArray[np.float32]:
+    """Displacements (n, h, w, 2) of skin at rest, each of a few bumps anywhere on the face, of greatest length 1."""
+    points = camera.from_reference(landmarks)
+    unit = _unit(points)
+    x, y = np.arange(camera.width), np.arange(camera.height)
+    fields = np.zeros((_IDLE_FIELDS, camera.height, camera.width, 2), np.float32)
+    for field in fields:
+        for _ in range(_IDLE_BUMPS):
+            place = rng.dirichlet(np.ones(3)) @ points[rng.choice(len(points), 3, replace=False)]
+            sigma, angle = rng.uniform(*_IDLE_SIGMA) * unit, rng.uniform(0, 2 * np.pi)
+            weight = np.outer(_bell(y, place[1], sigma), _bell(x, place[0], sigma)).astype(np.float32)
+            field += weight[..., None] * np.array((np.cos(angle), np.sin(angle)), np.float32)
+        field /= np.float32(peak_length(field))
+    return fields
+
+
 def peak_length(field: NDArray[np.float32]) -> float:
     """The greatest length among the vectors of a field (h, w, 2)."""
     return float(np.sqrt((field * field).sum(axis=-1).max()))
@@ -158,7 +177,7 @@ def _field(
     bumps: Iterable[_Bump], sides: tuple[Side, ...], landmarks: NDArray[np.float64], camera: Camera
 ) -> NDArray[np.float32]:
     points = camera.from_reference(landmarks)
-    unit = float(np.linalg.norm(points[42:48].mean(0) - points[36:42].mean(0))) / 100
+    unit = _unit(points)
     x, y = np.arange(camera.width), np.arange(camera.height)
     field = np.zeros((camera.height, camera.width, 2), np.float32)
     for bump in bumps:
@@ -172,8 +191,13 @@ def _field(
     return field
 
 
+def _unit(points: NDArray[np.float64]) -> float:
+    """A hundredth of the distance between the eyes, px."""
+    return float(np.linalg.norm(points[42:48].mean(0) - points[36:42].mean(0))) / 100
+
+
 def _bell(values: NDArray[np.int64], centre: float, sigma: float) -> NDArray[np.float64]:
     return np.exp(-((values - centre) ** 2) / (2 * sigma**2))  # type: ignore[no-any-return]
 
 
-__all__ = ["DRAWABLE", "ONE_SIDED", "DrawnUnit", "Side", "blink_field", "peak_length", "unit_field"]
+__all__ = ["DRAWABLE", "ONE_SIDED", "DrawnUnit", "Side", "blink_field", "idle_fields", "peak_length", "unit_field"]

@@ -24,7 +24,7 @@ from mebench.synth.layouts import LAYOUTS
 from mebench.synth.plan import PlannedClip, Settings, draw_plan
 from mebench.synth.truth import write_truth
 
-GENERATOR = "mebench.synth/1"
+GENERATOR = "mebench.synth/2"
 TIERS = ("smoke",)
 JPEG_QUALITY = 90
 MOST_AMPLITUDE_PX = 3.0

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mebench.errors import DataError
-from mebench.synth.action_units import blink_field, peak_length, unit_field
+from mebench.synth.action_units import blink_field, idle_fields, peak_length, unit_field
 from mebench.synth.camera import Camera, FloatArray
 from mebench.synth.faces import neutral_picture
 from mebench.synth.identities import Identity, draw_identity
-from mebench.synth.motion import blink_course, compose, expression_course, similarity, sway, transform
+from mebench.synth.motion import blink_course, compose, expression_course, idle_courses, similarity, sway, transform
 from mebench.synth.plan import PlannedClip, Settings
 from mebench.synth.portrait import Portrait, load_portrait
 from mebench.synth.render import (
@@ -30,6 +30,9 @@ from mebench.synth.seeds import stream
 from mebench.synth.truth import Truth
 
 NOISE_SIGMA = 2.0
+IDLE_PX = 0.5
+"""How far skin at rest wanders within a clip at its liveliest place, px of a 640x480 frame: tonus, pulse and breath
+move every face by about a tenth of a pixel (our estimate), and an expression of that size has to be told from it."""
 LANDMARK_ERROR_PX = 2.5
 """A person on whom dlib errs by more is not cast: its mean error over a corpus then stays below 3 px."""
 
@@ -73,13 +76,16 @@ def stage(settings: Settings, clip: PlannedClip, person: Identity, picture: NDAr
     expression, strength = _expression(clip, person, camera)
     closure = _draw_blink(rng, take.frames, camera)
     blink = blink_field(person.landmarks, camera) if closure.any() else np.zeros_like(expression)
+    head = _draw_head(rng, take.frames, person, camera)
+    idle = idle_fields(rng, person.landmarks, camera)
     return Scene(
         picture=picture,
-        skin=moving_skin(expression, blink),
+        skin=moving_skin(expression, blink, idle),
         strength=strength,
         course=expression_course(take.frames, take.apex - take.onset),
         closure=closure,
-        head=_draw_head(rng, take.frames, person, camera),
+        idle=idle_courses(rng, take.frames, len(idle)) * (IDLE_PX * camera.scale),
+        head=head,
     )
 
 

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 SWAY_SHIFT_PX = 2.0  # greatest shift within a clip, px of a 640x480 frame
 SWAY_DEGREES = 0.5
+_IDLE_CYCLES = (0.4, 1.6)  # per clip: as slow as an expression, so that no filter in time tells them apart
 _HARMONICS = (0.5, 1.0, 1.5)  # cycles per clip: slow against the expression, as a held head is
 
 
@@ -24,6 +25,17 @@ def blink_course(frames: int, start: float, length: float) -> NDArray[np.float64
     phase = np.clip((np.arange(frames) - start) / length, 0, 1)
     bent = np.where(phase < 1 / 3, phase * 1.5, 0.5 + (phase - 1 / 3) * 0.75)
     return (1 - np.cos(2 * np.pi * bent)) / 2  # type: ignore[no-any-return]
+
+
+def idle_courses(rng: np.random.Generator, frames: int, fields: int) -> NDArray[np.float64]:
+    """How much there is of each of the fields of skin at rest, (frames, fields): slow waves from 0 in the first frame.
+
+    Each strays from 0 by 1 at most.
+    """
+    time = np.arange(frames) / max(frames - 1, 1)
+    waves = np.sin(2 * np.pi * (rng.uniform(*_IDLE_CYCLES, fields) * time[:, None] + rng.uniform(size=fields)))
+    waves -= waves[0]
+    return waves / np.maximum(np.abs(waves).max(axis=0), np.finfo(float).tiny)  # type: ignore[no-any-return]
 
 
 def sway(rng: np.random.Generator, frames: int, scale: float) -> NDArray[np.float64]:
@@ -74,6 +86,7 @@ __all__ = [
     "blink_course",
     "compose",
     "expression_course",
+    "idle_courses",
     "inverse",
     "similarity",
     "sway",

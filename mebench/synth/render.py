@@ -26,11 +26,13 @@ _SETTLED_PX, _MOST_STEPS = 1e-4, 60
 class Skin:
     """The part of the posed face that moves: displacement fields (h, w, 2), px, and where they begin.
 
-    `origin` is (x, y) of their first pixel; beyond them all skin is still.
+    `idle` (n, h, w, 2) are those of skin at rest, of greatest length 1; `origin` is (x, y) of their first pixel; beyond
+    them all skin is still.
     """
 
     expression: NDArray[np.float32]
     blink: NDArray[np.float32]
+    idle: NDArray[np.float32]
     origin: NDArray[np.int64]
 
 
@@ -40,7 +42,7 @@ class Scene:
 
     `picture` is the neutral face at `SUPERSAMPLING` times the frame size; `strength` is the greatest displacement by
     each action unit alone at the apex, px; `course` and `closure` (t,) say how much there is of expression and
-    blink; `head (t, 2, 3)` carries the posed face into frame t.
+    blink; `idle` (t, n) of each field of skin at rest, px; `head (t, 2, 3)` carries the posed face into frame t.
     """
 
     picture: NDArray[np.float32]
@@ -48,6 +50,7 @@ class Scene:
     strength: float
     course: NDArray[np.float64]
     closure: NDArray[np.float64]
+    idle: NDArray[np.float64]
     head: NDArray[np.float64]
 
     @property
@@ -58,17 +61,18 @@ class Scene:
     def displacement(self, t: int) -> NDArray[np.float32] | None:
         """The skin's displacement at frame t on the part that moves, or None where all skin is at rest."""
         parts = [(self.course[t], self.skin.expression), (self.closure[t], self.skin.blink)]
-        moving = [np.float32(share) * field for share, field in parts if share > 0]
+        parts += zip(self.idle[t], self.skin.idle, strict=True)
+        moving = [np.float32(share) * field for share, field in parts if share != 0]
         return sum(moving[1:], start=moving[0]) if moving else None
 
 
-def moving_skin(expression: NDArray[np.float32], blink: NDArray[np.float32]) -> Skin:
+def moving_skin(expression: NDArray[np.float32], blink: NDArray[np.float32], idle: NDArray[np.float32]) -> Skin:
     """Displacement fields of a whole frame (h, w, 2), cut to the part that moves; to one pixel where nothing does."""
-    moves = (np.abs(expression) + np.abs(blink)).max(axis=-1) > _STILL_PX
+    moves = (np.abs(expression) + np.abs(blink) + np.abs(idle).sum(axis=0)).max(axis=-1) > _STILL_PX
     moves[0, 0] |= not moves.any()
     rows, columns = np.flatnonzero(moves.any(axis=1)), np.flatnonzero(moves.any(axis=0))
     part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    return Skin(expression[part], blink[part], np.array([columns[0], rows[0]]))
+    return Skin(expression[part], blink[part], np.ascontiguousarray(idle[:, *part]), np.array([columns[0], rows[0]]))
 
 
 def sharp_frame(scene: Scene, t: int) -> NDArray[np.float32]:

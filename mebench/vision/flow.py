@@ -14,10 +14,10 @@ import numpy as np
 from mebench.errors import DataError
 from mebench.vision.arrays import Bytes, Floats, require_grey
 
-Method = Literal["dis", "tvl1", "farneback"]
+Method = Literal["dis", "dis-fast", "tvl1", "farneback"]
 
 SMALLEST_SIDE: Final = 12
-"""Below it DIS has no pyramid."""
+"""Below it no method has a pyramid."""
 
 DESCENT_STEPS: Final = 25
 """Gradient-descent steps per patch, as in OpenCV's medium preset."""
@@ -35,7 +35,14 @@ def flow(first: Bytes, second: Bytes, method: Method = "dis", **params: Any) -> 
 
 
 def dis(
-    first: Bytes, second: Bytes, *, patch: int = 12, stride: int = 4, variational: int = 10, finest: int = 0
+    first: Bytes,
+    second: Bytes,
+    *,
+    patch: int = 12,
+    stride: int = 4,
+    variational: int = 10,
+    finest: int = 0,
+    descent: int = DESCENT_STEPS,
 ) -> Floats:
     """Dense inverse search (Kroeger, ECCV 2016) on OpenCV's medium preset, carried to the full resolution.
 
@@ -43,14 +50,32 @@ def dis(
     clean images patch 8 with 5 variational iterations errs less and takes a third of the time. OpenCV's own medium
     preset, which ends at half resolution, is `patch=8, stride=4, variational=5, finest=1`.
     """
-    _require_pair(first, second)
+    _require_pair(first, second, max(SMALLEST_SIDE, patch))
+    # OpenCV rounds the number of scales, log2(longer side / (4 patch)), and stops at -1
+    if max(first.shape) <= patch * 2**0.5:
+        raise DataError(
+            f"DIS flow has no scale for images of {first.shape}.",
+            f"Pass images longer than {patch * 2**0.5:.1f} px, or use a smaller patch than {patch} px.",
+        )
     method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     method.setFinestScale(finest)
     method.setPatchSize(patch)
     method.setPatchStride(stride)
     method.setVariationalRefinementIterations(variational)
-    method.setGradientDescentIterations(DESCENT_STEPS)
-    return np.asarray(method.calc(first, second, _empty(first)), dtype=np.float32)
+    method.setGradientDescentIterations(descent)
+    # OpenCV refuses parts of larger images
+    images = np.ascontiguousarray(first), np.ascontiguousarray(second)
+    return np.asarray(method.calc(*images, _empty(first)), dtype=np.float32)
+
+
+def dis_fast(first: Bytes, second: Bytes) -> Floats:
+    """Dense inverse search at full resolution in a third of the time of `dis`, for flow to every frame of a clip.
+
+    Fewer and larger patches: patch 16, stride 10, 5 variational iterations, 12 descent steps. On 160x160 px under noise
+    of sigma 2 and JPEG 95, with local motion of .25, .5 and 1 px, it errs by .052, .059 and .072 px where `dis` errs by
+    .053, .058 and .069, and reads .91, .78 and .70 of the motion where `dis` reads .96, .80 and .71.
+    """
+    return dis(first, second, patch=16, stride=10, variational=5, descent=12)
 
 
 def tvl1(
@@ -101,7 +126,12 @@ def farneback(
     return np.asarray(found, dtype=np.float32)
 
 
-METHODS: Final[dict[str, Callable[..., Floats]]] = {"dis": dis, "tvl1": tvl1, "farneback": farneback}
+METHODS: Final[dict[str, Callable[..., Floats]]] = {
+    "dis": dis,
+    "dis-fast": dis_fast,
+    "tvl1": tvl1,
+    "farneback": farneback,
+}
 
 
 def _empty(image: Bytes) -> Floats:
@@ -109,11 +139,11 @@ def _empty(image: Bytes) -> Floats:
     return np.zeros((*image.shape, 2), dtype=np.float32)
 
 
-def _require_pair(first: Bytes, second: Bytes) -> None:
+def _require_pair(first: Bytes, second: Bytes, smallest: int = SMALLEST_SIDE) -> None:
     require_grey(first, "The first image")
     require_grey(second, "The second image")
-    if first.shape != second.shape or min(first.shape) < SMALLEST_SIDE:
+    if first.shape != second.shape or min(first.shape) < smallest:
         raise DataError(
             f"No flow leads from an image of {first.shape} to one of {second.shape}.",
-            f"Pass two images of one size, at least {SMALLEST_SIDE} px a side.",
+            f"Pass two images of one size, at least {smallest} px a side.",
         )
