@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TREE := build/tree
 STAMP := $(VENV)/.installed.stamp
-SOURCES := $(shell find mebench baselines lam protocols -name '*.py' -o -name '*.toml')
+SOURCES := $(shell find mebench baselines lam protocols -name '*.py' -o -name '*.toml' -o -name '*.css' -o -name '*.j2' -o -name '*.tex')
 
 .PHONY: help demo test test-slow check lint types imports gates guards bench readme clean
 

@@ -1,6 +1,6 @@
 """What the models see on the smoke corpus, and what they do not.
 
-Usage: python -m benchmarks.evidence HOME [--jobs N] [PART ...]
+Usage: python -m benchmarks.evidence HOME [--jobs N] [--corpus-seed N] [PART ...]
 
 Parts: `models` each model beside its own permutation null, `magnification` LAM with and without it, `amplitude` UF1
 against the motion at the apex, `shortcuts` classifiers that are given no expression, `null` every model on the null
@@ -56,6 +56,7 @@ class Trial:
     settings: Mapping[str, str]
     shortcut: str = ""
     permutations: int = PERMUTATIONS
+    seed: int = 0
 
 
 def main(arguments: list[str]) -> int:
@@ -63,15 +64,16 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.evidence")
     parser.add_argument("home", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--corpus-seed", type=int, default=0)
     parser.add_argument("parts", nargs="*", metavar="PART")
     options = parser.parse_intermixed_args(arguments)
-    every = trials(options.home)
+    every = trials(options.home, options.corpus_seed)
     unknown = set(options.parts) - {*every, "residual"}
     if unknown:
         parser.error(f"no part is named {', '.join(sorted(unknown))}; there are {', '.join(every)} and residual")
     found = {part: members for part, members in every.items() if not options.parts or part in options.parts}
     for amplitude in sorted({t.amplitude for part in found.values() for t in part}):
-        corpus_of(options.home, amplitude, options.jobs)
+        corpus_of(options.home, amplitude, options.jobs, options.corpus_seed)
     wanted = {f"{t.part}/{t.name}": t for part in found.values() for t in part}
     for trial in wanted.values():
         warm_inputs(trial, options.jobs)
@@ -82,16 +84,16 @@ def main(arguments: list[str]) -> int:
     for part, members in found.items():
         print_table(part, members)
     if not options.parts or "residual" in options.parts:
-        print_residual(corpus_of(options.home, 1.0, options.jobs))
+        print_residual(corpus_of(options.home, 1.0, options.jobs, options.corpus_seed))
     return 0
 
 
-def trials(home: Path) -> dict[str, list[Trial]]:
-    """Every line of every table."""
+def trials(home: Path, seed: int) -> dict[str, list[Trial]]:
+    """Every line of every table, on the corpora of one seed."""
 
     def trial(part: str, name: str, model: str, amplitude: float = 1.0, **more: Any) -> Trial:
         settings = {**MODELS.get(model, {}), **more.pop("settings", {})}
-        return Trial(part, name, home, amplitude, model, settings, **more)
+        return Trial(part, name, home, amplitude, model, settings, seed=seed, **more)
 
     seeing = [name for name in MODELS if name != "constant"]
     models = [trial("models", name, name, permutations=0 if name == "constant" else PERMUTATIONS) for name in MODELS]
@@ -126,12 +128,16 @@ def few(model: str) -> int:
     return 19 if model == "lam" else PERMUTATIONS
 
 
-def corpus_of(home: Path, amplitude: float, jobs: int) -> Path:
-    """The home in which the smoke corpus of this amplitude is prepared."""
-    place = home / f"{amplitude:g}px"
+def corpus_of(
+    home: Path, amplitude: float, jobs: int, seed: int = 0, subjects: int = SUBJECTS, clips: int = CLIPS
+) -> Path:
+    """The home in which the smoke corpus of this amplitude and seed is prepared."""
+    place = home / f"seed{seed}" / f"{amplitude:g}px"
     if CORPUS not in registered(place):
         corpus = dataset(CORPUS)
-        write_corpus(CORPUS, place / "corpus", subjects=SUBJECTS, clips=CLIPS, amplitude=amplitude, seed=0, jobs=jobs)
+        write_corpus(
+            CORPUS, place / "corpus", subjects=subjects, clips=clips, amplitude=amplitude, seed=seed, jobs=jobs
+        )
         prepare(corpus, place / "corpus", place, jobs=jobs)
     return place
 
@@ -144,7 +150,7 @@ def task_of(home: Path) -> tuple[Task, ClipTable]:
 
 def warm_inputs(trial: Trial, jobs: int) -> None:
     """Computes the inputs of a trial in parallel, before its folds run one after the other."""
-    home = corpus_of(trial.home, trial.amplitude, jobs)
+    home = corpus_of(trial.home, trial.amplitude, jobs, trial.seed)
     recipe = _recipe(trial)
     if recipe != "none":
         task, _ = task_of(home)
@@ -153,8 +159,8 @@ def warm_inputs(trial: Trial, jobs: int) -> None:
 
 def measured(trial: Trial) -> Evidence:
     """The evidence of one trial, from the file it was kept in or computed now."""
-    home = trial.home / f"{trial.amplitude:g}px"
-    kept = trial.home / "evidence" / f"{trial.part}-{trial.name.replace('/', '-')}.json"
+    home = corpus_of(trial.home, trial.amplitude, 1, trial.seed)
+    kept = trial.home / f"seed{trial.seed}" / "evidence" / f"{trial.part}-{trial.name.replace('/', '-')}.json"
     if kept.exists():
         content = json.loads(kept.read_text())
         return Evidence(tuple(content["uf1"]), tuple(content["null"]))

@@ -71,7 +71,9 @@ def score(
 
 
 def aggregate_of(protocol: Protocol) -> Any:
-    """How the scorer is to combine: one pooled confusion, or the mean over the directions of a hold-out protocol."""
+    """How the scorer is to combine: one pooled confusion, per class of several a clip, or the mean over directions."""
+    if protocol.multilabel:
+        return "units"
     return "directions" if protocol.aggregate == "mean-over-folds" else "pooled"
 
 

@@ -7,14 +7,27 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from inspect import getdoc
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mebench import plugins, runs
 from mebench.corpora import dataset, given_tables, parse_pairs
 from mebench.errors import UnknownName
 from mebench.protocol import Suite, load_protocol, protocol_names
+from mebench.render import terminal
 
+if TYPE_CHECKING:
+    from mebench.mistakes import Mistakes
+
+_WIDTH = 120
+"""Columns that the tables of a run are drawn in: as wide as the code's own lines."""
 LANDMARK_LICENCE = "trained on iBUG 300-W, whose terms exclude commercial use"
+
+_CLAIMS = {
+    "deviations": "differs from its source:",
+    "stated": "stated by the paper:",
+    "inferred": "inferred or chosen by us:",
+}
+"""What a model class may say of itself, sentence by sentence, and the heading it is shown under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +54,16 @@ def show_anything(options: Mapping[str, Any]) -> Shown:
     if name in plugins.names("model") or ".py:" in name:
         return _show_model(name)
     try:
-        return _show_run(runs.find_run(options["home"], name))
+        run = runs.find_run(options["home"], name)
     except UnknownName:
         kinds = [*protocol_names(), *plugins.names("dataset"), *plugins.names("model")]
         raise UnknownName("protocol, corpus, model or run", name, kinds) from None
+    shown = _show_run(run)
+    mistakes = _mistakes(run, options)
+    if mistakes is None:
+        return shown
+    drawn = [terminal(table, width=_WIDTH, colour=False) for table in mistakes.tables()]
+    return Shown("\n".join([shown.text, "", *drawn]).rstrip(), {**shown.record, "mistakes": mistakes.record()})
 
 
 def diagnosis(home: Path) -> dict[str, str]:
@@ -136,29 +155,77 @@ def _show_dataset(name: str) -> Shown:
 def _show_model(name: str) -> Shown:
     factory = plugins.load_model(name).factory
     parameters = {key: repr(value) for key, value in plugins.parameter_defaults(factory).items()}
-    claims = {heading: list(getattr(factory, heading, ())) for heading in ("stated", "inferred")}
+    claims = {heading: list(getattr(factory, heading, ())) for heading in _CLAIMS}
     facts = {
         "title": title_of(factory),
         "fidelity": getattr(factory, "fidelity", None),
         "selection": str(getattr(factory, "selection", "undeclared")),
         "source": str(getattr(factory, "source", "")),
-        "inputs": _default_recipe(factory),
+        **_input_facts(factory),
+        "cost": str(getattr(factory, "cost", "")),
     }
-    lines = [f"{name}: {facts['title']}", getdoc(factory) or "", f"source: {facts['source']}"]
-    lines += [f"fidelity {facts['fidelity'] or '-'}, selection {facts['selection']}", f"inputs: {facts['inputs']}"]
+    presets = {
+        key: {"parameters": {k: repr(v) for k, v in preset.parameters.items()}, "source": preset.source}
+        for key, preset in plugins.presets_of(factory).items()
+    }
+    lines = [f"{name}: {facts['title']}", getdoc(factory) or "", *_fact_lines(facts)]
     lines += [f"  --set {key}={value}" for key, value in parameters.items()]
-    for heading, by in (("stated", "stated by the paper:"), ("inferred", "inferred or chosen by us:")):
+    for heading, by in _CLAIMS.items():
         lines += [by, *(f"  - {claim}" for claim in claims[heading])] if claims[heading] else []
-    record = {"schema": "mebench.model/1", "name": name, **facts, "parameters": parameters, **claims}
+    lines += _preset_lines(presets)
+    record = {
+        "schema": "mebench.model/1", "name": name, **facts, "parameters": parameters, "presets": presets, **claims
+    }  # fmt: skip
     return Shown("\n".join(line for line in lines if line), record)
 
 
-def _default_recipe(factory: Any) -> str:
-    """The recipe of the model with its default parameters; `none` where it names none."""
+def _input_facts(factory: Any) -> dict[str, Any]:
+    """Recipe, privilege and length of the input vector of the model with its default parameters.
+
+    The recipe is `none` where the model names none or cannot be made without parameters; the length is None where it
+    does not name its features.
+    """
+    from mebench.recipes import parse_recipe
+
     try:
-        return str(factory().inputs())
-    except (AttributeError, TypeError):
-        return "none"
+        model = factory()
+    except TypeError:  # it has parameters without default
+        model = None
+    recipe = str(model.inputs()) if hasattr(model, "inputs") else "none"
+    dimension = len(model.feature_names_out()) if model is not None and hasattr(model, "feature_names_out") else None
+    return {"inputs": recipe, "privilege": parse_recipe(recipe).privilege, "dimension": dimension}
+
+
+def _fact_lines(facts: Mapping[str, Any]) -> list[str]:
+    return [
+        f"source: {facts['source']}",
+        f"fidelity {facts['fidelity'] or '-'}, selection {facts['selection']}, privilege {facts['privilege']}",
+        f"inputs: {facts['inputs']}",
+        f"dimension: {facts['dimension']}" if facts["dimension"] is not None else "",
+        f"cost: {facts['cost']}" if facts["cost"] else "",
+    ]
+
+
+def _preset_lines(presets: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    lines = ["presets, taken with --preset NAME:"] if presets else []
+    for name, preset in presets.items():
+        settings = ", ".join(f"{key}={value}" for key, value in preset["parameters"].items())
+        lines += [f"  {name}: {settings}", f"    {preset['source']}"]
+    return lines
+
+
+def _mistakes(run: runs.StoredRun, options: Mapping[str, Any]) -> "Mistakes | None":
+    """Where the run errs, by the annotations given or prepared; None before its first prediction."""
+    from mebench.progress import bar
+    from mebench.review import review
+
+    given = given_tables(
+        parse_pairs("--data", options["data"]),
+        parse_pairs("--annotation", options["annotation"]),
+        corrections=not options["no_corrections"],
+    )
+    with bar("amplitude") as progress:
+        return review(options["home"], run, given, amplitude=options["amplitude"], progress=progress)
 
 
 def _show_run(run: runs.StoredRun) -> Shown:
@@ -174,6 +241,7 @@ def _show_run(run: runs.StoredRun) -> Shown:
         "spec": spec,
         "environment": manifest["environment"],
         "command": manifest["command"],
+        "preset": _preset_of(manifest),
         "missing": manifest["missing"],
         "flags": manifest["flags"],
         "seeds": {str(seed): status for seed, status in seeds.items()},
@@ -182,9 +250,15 @@ def _show_run(run: runs.StoredRun) -> Shown:
     lines = [f"run {run.id}: {spec['model']} under {spec['protocol']}, {run.status()}", f"  {folder}"]
     lines += [f"  {manifest['command']}", f"  inputs: {spec['recipe']}"]
     lines += [f"  privilege {spec['facts']['privilege']}, selection {spec['selection']}"]
+    lines += [f"  preset {preset}"] if (preset := _preset_of(manifest)) else []
     lines += [f"  {key}={value}" for key, value in spec["parameters"].items()]
     lines += [f"  seed {seed}: {status}" for seed, status in seeds.items()]
     lines += [f"  {where} failed: {what}" for where, what in failed.items()]
     lines += [f"  no input for {clip}: {why}" for clip, why in manifest["missing"].items()]
     lines += [f"  {clip}: {', '.join(flags)}" for clip, flags in manifest["flags"].items()]
     return Shown("\n".join(lines), record)
+
+
+def _preset_of(manifest: Mapping[str, Any]) -> str | None:
+    """The preset the run was asked for with; None as well where the manifest is older than presets."""
+    return (manifest.get("asked") or {}).get("preset")

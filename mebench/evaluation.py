@@ -4,6 +4,11 @@ What a model is given of a fold: `X` and `y` of the training clips, then `X` of 
 stay here. No clip id, subject id or fold id is passed; clips stand in the order of a hash of their id, so position says
 nothing about class. Training subjects reach a model only as integer codes, and only where it asks for `groups` by
 scikit-learn's metadata routing.
+
+Where a clip may hold several classes, such as action units, a model is asked once per class whether a clip holds it
+(one-vs-rest), with the labels `absent` and `present`. A model that declares `multilabel = True` is asked once for all:
+its y is (n, k) of 0 and 1 in the order of the protocol's classes, and so is its answer. One that declares
+`multilabel = False` is refused.
 """
 
 import hashlib
@@ -18,10 +23,13 @@ from sklearn.base import clone
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from mebench.errors import ModelError
-from mebench.predictions import Prediction, Predictions
+from mebench.predictions import Prediction, Predictions, joined_labels
 from mebench.protocol import Fold, Task
 
 Inputs = Mapping[str, NDArray[Any]]
+Answers = tuple[Sequence[str], Sequence[tuple[float, ...]]]
+"""Per test clip what was predicted and a score per class."""
+ABSENT, PRESENT = "absent", "present"
 
 
 def evaluate_task(model: Any, task: Task, inputs: Inputs | None = None, seeds: Iterable[int] = (0,)) -> Predictions:
@@ -34,7 +42,8 @@ def evaluate_task(model: Any, task: Task, inputs: Inputs | None = None, seeds: I
 def evaluate_fold(model: Any, task: Task, fold: Fold, inputs: Inputs, seed: int) -> tuple[Prediction, ...]:
     """Predictions of a fresh copy of the model, fitted on the fold's training clips, for its test clips.
 
-    Raises ModelError where the answer of the model has the wrong shape or holds an undeclared class.
+    Raises ModelError where the answer of the model has the wrong shape or holds an undeclared class, and where the
+    protocol asks for several classes of a clip and the model cannot give them.
     """
     labels = {item.id: item.label for item in task.items}
     train = [clip for clip in fold.train if clip in inputs]
@@ -43,16 +52,90 @@ def evaluate_fold(model: Any, task: Task, fold: Fold, inputs: Inputs, seed: int)
         return ()
     if not train:
         raise ModelError(f"Fold {fold.id} has no training clip with an input.", "Prepare the corpus again.")
-    fitted = _seeded(clone(model), fold_seed(seed, fold.id))
-    with sklearn.config_context(enable_metadata_routing=True):
-        fitted.fit(_stack(inputs, train), np.array([labels[c] for c in train]), **_groups(fitted, task, train))
-        held_out = _stack(inputs, test)
-        predicted = _checked_labels(fitted.predict(held_out), len(test), task, fold)
-        scores = class_scores(fitted, held_out, task.protocol.classes)
+    ask = _single
+    if task.protocol.multilabel:
+        ask = _all_units if _answers_sets(model, task) else _unit_by_unit
+    predicted, scores = ask(model, task, fold, inputs, train, test, seed)
     return tuple(
         Prediction(clip, fold.id, seed, labels[clip], answer, values)
         for clip, answer, values in zip(test, predicted, scores, strict=True)
     )
+
+
+def _single(
+    model: Any, task: Task, fold: Fold, inputs: Inputs, train: Sequence[str], test: Sequence[str], seed: int
+) -> Answers:
+    labels = {item.id: item.label for item in task.items}
+    fitted, held_out = _fitted(model, task, inputs, train, test, [labels[c] for c in train], fold_seed(seed, fold.id))
+    with sklearn.config_context(enable_metadata_routing=True):
+        predicted = _checked_labels(fitted.predict(held_out), test, fold, task.protocol.classes, task.protocol.name)
+        return predicted, class_scores(fitted, held_out, task.protocol.classes)
+
+
+def _unit_by_unit(
+    model: Any, task: Task, fold: Fold, inputs: Inputs, train: Sequence[str], test: Sequence[str], seed: int
+) -> Answers:
+    """One binary model per class; a class that all or none of the training clips hold is predicted so, without one."""
+    held = {item.id: item.labels for item in task.items}
+    present: list[list[bool]] = []
+    scores: list[list[float]] = []
+    for name in task.protocol.classes:
+        y = [PRESENT if name in held[c] else ABSENT for c in train]
+        if len(set(y)) == 1:
+            present.append([y[0] == PRESENT] * len(test))
+            scores.append([math.nan] * len(test))
+            continue
+        fitted, held_out = _fitted(model, task, inputs, train, test, y, fold_seed(seed, f"{fold.id} {name}"))
+        with sklearn.config_context(enable_metadata_routing=True):
+            given = _checked_labels(fitted.predict(held_out), test, fold, (ABSENT, PRESENT), "one-vs-rest")
+            present.append([answer == PRESENT for answer in given])
+            scores.append([said for _, said in class_scores(fitted, held_out, (ABSENT, PRESENT))])
+    return _named_sets(zip(*present, strict=True), task), list(zip(*scores, strict=True))
+
+
+def _all_units(
+    model: Any, task: Task, fold: Fold, inputs: Inputs, train: Sequence[str], test: Sequence[str], seed: int
+) -> Answers:
+    """One model for all classes at once; only `predict_proba` (n, k) is taken for scores."""
+    held = {item.id: item.labels for item in task.items}
+    y = np.array([[int(name in held[c]) for name in task.protocol.classes] for c in train])
+    fitted, held_out = _fitted(model, task, inputs, train, test, y, fold_seed(seed, fold.id))
+    shape = (len(test), len(task.protocol.classes))
+    with sklearn.config_context(enable_metadata_routing=True):
+        given = np.asarray(fitted.predict(held_out))
+        scores = fitted.predict_proba(held_out) if hasattr(fitted, "predict_proba") else np.full(shape, math.nan)
+    if given.shape != shape or not np.isin(given, (0, 1)).all() or np.shape(scores) != shape:
+        raise ModelError(
+            f"Fold {fold.id}: the model answered shape {given.shape} for {shape[0]} clips and {shape[1]} classes.",
+            "predict(X) must return 0 or 1 for every clip and class, and predict_proba(X) one number for each.",
+        )
+    return _named_sets(given.astype(bool).tolist(), task), [tuple(map(float, row)) for row in np.asarray(scores)]
+
+
+def _named_sets(present: Iterable[Iterable[bool]], task: Task) -> list[str]:
+    classes = task.protocol.classes
+    return [joined_labels(name for name, here in zip(classes, row, strict=True) if here) for row in present]
+
+
+def _answers_sets(model: Any, task: Task) -> bool:
+    """Whether the model takes all classes of a clip at once; raises ModelError where it takes one class only."""
+    declared = getattr(model, "multilabel", None)
+    if declared is False:
+        raise ModelError(
+            f"{type(model).__name__} predicts one class per clip; {task.protocol.name} asks for any number of them.",
+            "Run it under a protocol of single classes, or another model under this one.",
+        )
+    return bool(declared)
+
+
+def _fitted(
+    model: Any, task: Task, inputs: Inputs, train: Sequence[str], test: Sequence[str], y: Any, seed: int
+) -> tuple[Any, Any]:
+    """A fresh copy of the model fitted on the training clips, and the input of the test clips."""
+    fitted = _seeded(clone(model), seed)
+    with sklearn.config_context(enable_metadata_routing=True):
+        fitted.fit(_stack(inputs, train), np.asarray(y), **_groups(fitted, task, train))
+    return fitted, _stack(inputs, test)
 
 
 def blank_inputs(task: Task) -> Inputs:
@@ -113,17 +196,19 @@ def _stack(inputs: Inputs, clips: Sequence[str]) -> Any:
     return [a.copy() for a in arrays]
 
 
-def _checked_labels(predicted: Any, expected: int, task: Task, fold: Fold) -> list[str]:
+def _checked_labels(
+    predicted: Any, test: Sequence[str], fold: Fold, classes: Sequence[str], protocol: str
+) -> list[str]:  # fmt: skip
     answers = [str(p) for p in np.asarray(predicted).reshape(-1)]
-    if len(answers) != expected:
+    if len(answers) != len(test):
         raise ModelError(
-            f"Fold {fold.id}: the model gave {len(answers)} predictions for {expected} clips.",
+            f"Fold {fold.id}: the model gave {len(answers)} predictions for {len(test)} clips.",
             "predict(X) must return one class per row of X.",
         )
-    strange = sorted(set(answers) - set(task.protocol.classes))
+    strange = sorted(set(answers) - set(classes))
     if strange:
         raise ModelError(
-            f"Fold {fold.id}: the model predicted {strange[0]!r}, which {task.protocol.name} does not declare.",
-            f"Predict one of {', '.join(task.protocol.classes)}.",
+            f"Fold {fold.id}: the model predicted {strange[0]!r}, which {protocol} does not declare.",
+            f"Predict one of {', '.join(classes)}.",
         )
     return answers

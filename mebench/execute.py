@@ -13,6 +13,7 @@ from mebench.errors import MebenchError, UsageError
 from mebench.evaluation import Inputs, blank_inputs, evaluate_fold
 from mebench.files import fault_point
 from mebench.inputs import compute_inputs, parse_recipe
+from mebench.occupancy import adding
 from mebench.parallel import run_tasks
 from mebench.predictions import Prediction
 from mebench.progress import Progress, silent
@@ -35,6 +36,14 @@ class FoldJob:
     fold: Fold
     inputs: Inputs
     seed: int
+    preset: str | None = None
+
+    @classmethod
+    def of(cls, request: Request, task: Task, fold: Fold, inputs: Inputs, seed: int) -> "FoldJob":
+        """One fold of what was requested."""
+        return cls(
+            request.model, request.settings, request.device, task, fold, inputs, seed=seed, preset=request.preset
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,7 @@ def run_request(request: Request, *, jobs: int = 1, progress: Progress = silent)
 
     Raises DataError where none is.
     """
-    build_model(request.model, request.settings, request.device)  # a wrong name or parameter is told before any work
+    requested_model(request)  # a wrong name or parameter is told before any work
     given = given_tables(request.data, request.annotations, corrections=request.corrections)
     wanted = _members(request)
     faults = {protocol.name: unavailable(protocol, request.home, given) for protocol in wanted}
@@ -66,16 +75,22 @@ def run_request(request: Request, *, jobs: int = 1, progress: Progress = silent)
         if protocol.name not in left_out:
             tables = tables_for(protocol, request.home, given)
             task = resolve(protocol, tables, allow_partial=request.allow_partial)
-            members.append(perform(request, task, jobs, progress))
+            with adding(request.home):
+                members.append(perform(request, task, jobs, progress))
     return RunReport(tuple(members), {name: fault.what for name, fault in left_out.items()})
 
 
-def build_model(name: str, settings: Mapping[str, str], device: str) -> Any:
+def build_model(name: str, settings: Mapping[str, str], device: str, preset: str | None = None) -> Any:
     """The model with its parameters; `device` is set where it has such a parameter, and is no part of a run's id."""
-    model = plugins.load_model(name).build(dict(settings))
+    model = plugins.load_model(name).build(settings, preset)
     if "device" in model.get_params(deep=False) and "device" not in settings:
         model.set_params(device=device)
     return model
+
+
+def requested_model(request: Request) -> Any:
+    """The model that was asked for, with the parameters of its preset and those set."""
+    return build_model(request.model, request.settings, request.device, request.preset)
 
 
 def recipe_of(model: Any) -> str:
@@ -95,7 +110,7 @@ def spec_of(request: Request, task: Task, model: Any, recipe: str, input_key: st
         model=source.name,
         model_version=int(getattr(model, "version", 1)),
         model_digest=source.digest,
-        parameters={key: _plain(value) for key, value in parameters.items()},
+        parameters={key: plain(value) for key, value in parameters.items()},
         recipe=recipe,
         input_key=input_key,
         selection=str(getattr(model, "selection", "undeclared")),
@@ -116,9 +131,9 @@ def estimate(request: Request, task: Task, jobs: int, progress: Progress = silen
     The fold is the one with most training clips. Clips whose input is not made yet are stood in for by those that are;
     of a network two epochs are timed.
     """
-    model = build_model(request.model, request.settings, request.device)
+    model = requested_model(request)
     recipe = recipe_of(model)
-    notes, inputs = [], blank_inputs(task)
+    notes, inputs = _preset_notes(request), blank_inputs(task)
     if recipe != NO_INPUT:
         probed = [item.clip for item in task.items[:PROBED_CLIPS]]
         started = time.perf_counter()
@@ -129,7 +144,7 @@ def estimate(request: Request, task: Task, jobs: int, progress: Progress = silen
         whole = seconds * len(task.items) / jobs
         notes.append(f"inputs: {seconds:.2f} s per clip, {len(task.items)} clips: about {_span(whole)}, then cached")
     fold = max(task.folds, key=lambda f: len(f.train))
-    result = timed_fold(FoldJob(request.model, request.settings, request.device, task, fold, inputs, 0), model)
+    result = timed_fold(FoldJob.of(request, task, fold, inputs, seed=0), model)
     folds = len(task.folds) * request.seeds
     whole = result.seconds * folds / jobs
     notes.append(
@@ -146,7 +161,7 @@ def run_fold(job: FoldJob) -> FoldResult:
     """The predictions of one fold; whatever the model raises becomes a record. Runs in a worker."""
     started = time.perf_counter()
     try:
-        model = build_model(job.model, job.settings, job.device)
+        model = build_model(job.model, job.settings, job.device, job.preset)
         rows = evaluate_fold(model, job.task, job.fold, job.inputs, job.seed)
         fault_point("in-fold")
     except MebenchError as fault:
@@ -179,14 +194,14 @@ def _members(request: Request) -> Sequence[Protocol]:
 
 
 def _run_member(request: Request, task: Task, jobs: int, progress: Progress) -> MemberReport:
-    model = build_model(request.model, request.settings, request.device)
+    model = requested_model(request)
     recipe = recipe_of(model)
     inputs, input_key, missing = _inputs(request, task, recipe, jobs, progress)
     spec = spec_of(request, task, model, recipe, input_key)
-    facts = _manifest_facts(task, inputs, missing, request.command)
+    facts = _manifest_facts(request, task, inputs, missing)
     workers = 1 if recipe == NO_INPUT else jobs  # what looks at nothing is done before a worker has started
     failed: dict[str, str] = {}
-    notes: list[str] = []
+    notes = _preset_notes(request)
     done = 0
     for seed in range(request.seeds):
         seed_run = runs.open_seed(request.home, spec, seed, facts, fresh=request.fresh)
@@ -215,6 +230,8 @@ def _run_folds(
     request: Request, task: Task, spec: RunSpec, seed_run: SeedRun, inputs: Inputs, jobs: int, progress: Progress
 ) -> None:
     pending = _pending(request, task, seed_run)
+    if any(seed_run.done(fold.id) for fold in task.folds):
+        runs.note_tried(request.home, spec)  # killed between a fold and its entry, it would never be counted
     total, results = len(task.folds), _results(request, task, pending, seed_run.seed, inputs, jobs)
     for ended, (fold, result) in enumerate(results, total - len(pending) + 1):
         if result.what:
@@ -228,9 +245,7 @@ def _run_folds(
 def _results(
     request: Request, task: Task, pending: Sequence[Fold], seed: int, inputs: Inputs, jobs: int
 ) -> Iterator[tuple[str, FoldResult]]:
-    work = {
-        fold.id: FoldJob(request.model, request.settings, request.device, task, fold, inputs, seed) for fold in pending
-    }
+    work = {fold.id: FoldJob.of(request, task, fold, inputs, seed) for fold in pending}
     for outcome in run_tasks(run_fold, work, jobs=jobs):
         lost = FoldResult(what=outcome.error.what) if outcome.error else FoldResult()
         yield outcome.name, outcome.value or lost
@@ -241,11 +256,16 @@ def _pending(request: Request, task: Task, seed_run: SeedRun) -> list[Fold]:
     return [f for i, f in enumerate(task.folds) if i % last == first - 1 and not seed_run.done(f.id)]
 
 
-def _manifest_facts(task: Task, inputs: Inputs, missing: Mapping[str, str], command: str) -> dict[str, Any]:
+def _preset_notes(request: Request) -> list[str]:
+    return [f"parameters of preset {request.preset}"] if request.preset else []
+
+
+def _manifest_facts(request: Request, task: Task, inputs: Inputs, missing: Mapping[str, str]) -> dict[str, Any]:
     return {
         "task": task.protocol.task,
         "protocol_version": task.protocol.version,
         "aggregate": aggregate_of(task.protocol),
+        "subject_independent": task.protocol.subject_independent,
         "classes": list(task.protocol.classes),
         "annotations": dict(task.annotations),
         "synthetic": task.synthetic,
@@ -254,7 +274,8 @@ def _manifest_facts(task: Task, inputs: Inputs, missing: Mapping[str, str], comm
         "subjects": {item.id: item.subject for item in task.items},
         "missing": dict(missing),
         "flags": {clip: list(flags) for clip, flags in getattr(inputs, "flags", {}).items()},
-        "command": command,
+        "command": request.command,
+        "asked": {"model": request.model, "protocol": request.protocol, "preset": request.preset},
     }
 
 
@@ -268,10 +289,10 @@ def _span(seconds: float) -> str:
     )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A parameter as JSON holds it; an estimator inside another is written out by its own parameters."""
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return repr(value)

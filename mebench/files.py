@@ -125,6 +125,20 @@ def sidecar(path: Path) -> Path:
     return path.with_name(path.name + _SIDECAR_SUFFIX)
 
 
+def remove(path: Path) -> None:
+    """Nothing; the file, or the folder with all that is in it, is gone and stays gone: the folder above is flushed.
+
+    Links are removed, never followed. Raises DataError where something cannot be removed.
+    """
+    try:
+        _remove(path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or path} cannot be removed: {error.strerror}.", "Check who may write there."
+        ) from error
+
+
 def remove_leftovers(folder: Path) -> int:
     """How many temporary files of dead processes of this machine were removed below `folder`."""
     removed = 0
@@ -174,6 +188,17 @@ def _commit(temporary: Path, path: Path) -> None:
     temporary.replace(path)
     fault_point("after-rename")
     _flush_folder(path.parent)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        for entry in sorted(path.iterdir()):
+            _remove(entry)
+        fault_point("before-removal")
+        path.rmdir()
+    else:
+        fault_point("before-removal")
+        path.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:
@@ -231,6 +256,7 @@ __all__ = [
     "fault_point",
     "read_seal",
     "read_sealed",
+    "remove",
     "remove_leftovers",
     "replace_into",
     "sha256_file",

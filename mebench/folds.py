@@ -13,6 +13,7 @@ from typing import Literal
 
 from mebench.clips import Clip
 from mebench.errors import ProtocolError
+from mebench.predictions import labels_of
 
 ATTEMPTS = 5
 """Orders of subjects tried for a k-fold; on corpora like CASME II the best of five is as even as placing large subjects
@@ -23,7 +24,7 @@ RuleName = Literal["leave-one-subject-out", "leave-one-clip-out", "hold-out-data
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A clip with its class in a protocol."""
+    """A clip with its class in a protocol; of several classes the label is `A+B`, of none `none`."""
 
     clip: Clip
     label: str
@@ -39,6 +40,11 @@ class Item:
     @property
     def dataset(self) -> str:
         return self.clip.dataset
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes it holds: one, or any number where a protocol asks for several."""
+        return labels_of(self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,7 @@ def check_subjects(folds: Iterable[Fold], subject_of: Mapping[str, str]) -> None
 
 def _fold(name: str, ordered: Sequence[Item], fold_of: Mapping[str, str], classes: Sequence[str]) -> Fold:
     train = [item for item in ordered if fold_of[item.id] != name]
-    trained = {item.label for item in train}
+    trained = {label for item in train for label in item.labels}
     return Fold(
         name,
         tuple(item.id for item in train),

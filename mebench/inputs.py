@@ -18,6 +18,7 @@ import numpy.typing as npt
 from mebench.clips import Clip, canonical_json
 from mebench.errors import DataError, ModelError, StoreError, UsageError
 from mebench.files import DiskFullError, read_sealed, remove_leftovers, write_sealed, write_text_atomic
+from mebench.occupancy import adding
 from mebench.parallel import run_tasks
 from mebench.prepare import clip_states
 from mebench.progress import Progress, silent
@@ -77,12 +78,33 @@ def compute_inputs(
     """The input of every clip; those not in the cache, or damaged there, are computed.
 
     A clip that is not in the store, or on which a step fails, is missing and named. Raises UsageError for a recipe that
-    cannot be parsed or looks at nothing, DataError where no clip at all has an input or the disk is full.
+    cannot be parsed or looks at nothing, DataError where no clip at all has an input or the disk is full, RunError
+    while something is forgotten under this home.
     """
     parsed = parse_recipe(recipe) if isinstance(recipe, str) else recipe
     if not parsed.steps:
         raise UsageError("The recipe none looks at nothing: there is no input to compute.", "Name at least one step.")
-    wanted = list(clips)
+    with adding(home):
+        return _compute(home, parsed, list(clips), jobs, progress)
+
+
+def sample_of(stored: StoredClip, apex: int | None) -> Sample:
+    """The sample a recipe starts from; a coded apex outside the clip's frames counts as none and is flagged."""
+    at = np.flatnonzero(stored.numbers == apex) if apex is not None else np.array([], dtype=np.int64)
+    lost = apex is not None and not len(at)
+    return Sample(
+        array=stored.frames,
+        kind="frames",
+        landmarks=stored.landmarks,
+        motion=stored.motion,
+        box=stored.box,
+        fps=stored.fps,
+        apex_index=int(at[0]) if len(at) else None,
+        flags=("coded-apex-outside-clip",) if lost else (),
+    )
+
+
+def _compute(home: Path, parsed: Recipe, wanted: list[Clip], jobs: int, progress: Progress) -> InputSet:
     folder = home / "inputs" / parsed.digest[:_KEY_LENGTH]
     tasks, missing = _tasks(home, parsed, wanted, folder)
     _describe(folder, parsed)
@@ -107,22 +129,6 @@ def compute_inputs(
         clip_keys={name: tasks[name].key for name in have},
         missing={clip.id: missing[clip.id] for clip in wanted if clip.id in missing},
         flags={name: flags[name] for name in have if flags[name]},
-    )
-
-
-def sample_of(stored: StoredClip, apex: int | None) -> Sample:
-    """The sample a recipe starts from; a coded apex outside the clip's frames counts as none and is flagged."""
-    at = np.flatnonzero(stored.numbers == apex) if apex is not None else np.array([], dtype=np.int64)
-    lost = apex is not None and not len(at)
-    return Sample(
-        array=stored.frames,
-        kind="frames",
-        landmarks=stored.landmarks,
-        motion=stored.motion,
-        box=stored.box,
-        fps=stored.fps,
-        apex_index=int(at[0]) if len(at) else None,
-        flags=("coded-apex-outside-clip",) if lost else (),
     )
 
 

@@ -7,19 +7,32 @@ privilege and number of classes scored; peeked, incomplete, partial and publishe
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Literal
 
 from mebench.errors import ModelError
-from mebench.predictions import Predictions
+from mebench.intervals import COVERAGE_NOTE, Interval, intervals_of
+from mebench.predictions import Predictions, merge
 from mebench.render import NONE, Table, csv_text, figure
-from mebench.scoring import ALL, Aggregate, ScoreCard, Scores, dataset_of, mean_of_seeds, score_predictions, sd
+from mebench.resampling import WORDS
+from mebench.scoring import (
+    ALL,
+    Aggregate,
+    ScoreCard,
+    Scores,
+    UnitScores,
+    dataset_of,
+    mean_of_seeds,
+    score_predictions,
+    sd,
+)
 
 Status = Literal["complete", "incomplete", "failed"]
 Selection = Literal["fixed", "inner", "peeked", "undeclared"]
 Privilege = Literal["none", "interval", "apex", "aus"]
 _PRIVILEGES = ("none", "interval", "apex", "aus")
 SYNTHETIC_WARNING = "SYNTHETIC: detecting rendered motion says nothing about faces"
+_BOUNDED, _ENDS = ("uf1", "uar"), ("low", "high")
 _RANK_DIGITS = 6
 """Decimals to which two UF1 are compared: those of the CSV, so that a tie in print is a tie in rank."""
 
@@ -30,8 +43,10 @@ class Entry:
 
     `annotations` maps dataset to annotation version and `fingerprint` tells clip tables apart that share a version,
     such as two synthetic corpora. `expected` maps clip id to class, `subjects` clip id to subject (by default the id's
-    first two parts). `tried` counts the configurations scored under this protocol, this one included. Raises ModelError
-    where the title of a fidelity D model does not say `-like`.
+    first two parts). `tried` counts the configurations scored under this protocol, this one included. `caveats` is what
+    must stand beside every score under the protocol, as that it is not subject-independent; `replications` what other
+    laboratories found when they fitted folds again. Raises ModelError where the title of a fidelity D model does not
+    say `-like`.
     """
 
     protocol: str
@@ -59,6 +74,8 @@ class Entry:
     weights: str = ""
     command: str = ""
     published: bool = False
+    caveats: str = ""
+    replications: str = ""
 
     def __post_init__(self) -> None:
         if self.fidelity == "D" and "-like" not in self.title:
@@ -73,7 +90,8 @@ class Row:
     """One run on one slice of its board: the columns of the CSV, in its order. Figures are means over seeds or NaN.
 
     `peeked_uf1` takes the place of the scores where the epoch was chosen on the held-out clips. `rank` is None for
-    what is not ranked.
+    what is not ranked. `uf1_low` to `uar_high` bound 95 % intervals over subjects (see `intervals`), NaN where none can
+    be given; `interval_remarks` say why, or what it leaves out.
     """
 
     protocol: str
@@ -112,6 +130,13 @@ class Row:
     classes: int
     classes_scored: int
     peeked_uf1: float
+    uf1_low: float
+    uf1_high: float
+    uar_low: float
+    uar_high: float
+    interval_remarks: str
+    caveats: str
+    replications: str
 
     @property
     def board(self) -> tuple[bool, str, int, str, str]:
@@ -138,15 +163,23 @@ class Board:
 
     @property
     def heading(self) -> str:
-        """Protocol, clips, subjects and annotation, and the warning where the corpus is synthetic."""
+        """Protocol, clips, subjects and annotation, its caveats, and the warning where the corpus is synthetic."""
         row = self.rows[0]
         size = f"{row.clips} clips, {row.subjects} subjects"
         heading = f"{row.protocol} (version {row.version}): {size}, {row.annotation}"
         mark = f" [{row.fingerprint[:8]}]" if row.fingerprint else ""
-        return heading + mark + (f". {SYNTHETIC_WARNING}" if row.synthetic else "")
+        caveats = f". {row.caveats}" if row.caveats else ""
+        return heading + mark + caveats + (f". {SYNTHETIC_WARNING}" if row.synthetic else "")
 
 
 COLUMNS = tuple(f.name for f in fields(Row))
+_AGGREGATE_NOTES = {
+    "directions": ("all: the mean of the directions.",),
+    "units": (
+        "UF1 and UAR: means over the action units of F1 and recall; Acc.: clips whose whole set is right.",
+        "No interval is computed where a clip may hold several classes.",
+    ),
+}
 
 
 def rows(entries: Iterable[Entry]) -> tuple[Row, ...]:
@@ -165,18 +198,22 @@ def boards(ranked: Iterable[Row]) -> tuple[Board, ...]:
     return tuple(Board(tuple(members)) for _, members in by_board)
 
 
-def to_csv(ranked: Iterable[Row]) -> str:
-    """All rows as CSV in the order of their boards: six decimals, an empty cell for no figure and no rank."""
-    ordered = (row for board in boards(ranked) for row in board.rows)
-    return csv_text(COLUMNS, ([_csv_value(getattr(row, name)) for name in COLUMNS] for row in ordered))
+def to_csv(ranked: Iterable[Row], more: Iterable[Mapping[str, str]] = (), columns: Sequence[str] = ()) -> str:
+    """All rows as CSV in the order of their boards: six decimals, an empty cell for no figure and no rank.
+
+    `more` are rows that are no runs, cells by column name, which follow; `columns` are theirs beyond those of runs.
+    """
+    header = (*COLUMNS, *columns)
+    ordered = ([_csv_value(getattr(row, n)) for n in COLUMNS] for board in boards(ranked) for row in board.rows)
+    runs = ([*cells, *("" for _ in columns)] for cells in ordered)
+    return csv_text(header, chain(runs, ([cells.get(name, "") for name in header] for cells in more)))
 
 
 def table(board: Board) -> Table:
     """The board for reading: scores with three decimals, SD over seeds, and what qualifies them."""
     several = len({row.dataset for row in board.rows}) > 1
     columns = ("#", *(("Dataset",) if several else ()), "Model", "Privilege", "Selection", "Fidelity", "Seeds")
-    scores = ("Coverage", "UF1", "UAR", "Acc.", "wF1")
-    directions = ("all: the mean of the directions.",) if board.rows[0].aggregate == "directions" else ()
+    scores = ("Coverage", "UF1", "95 %", "UAR", "Acc.", "wF1")
     return Table(
         title=board.heading,
         columns=(*columns, *scores, "Remarks"),
@@ -184,7 +221,8 @@ def table(board: Board) -> Table:
         numeric=frozenset({"#", "Seeds", *scores}),
         notes=(
             "Ranked by UF1 within dataset and privilege. ± is the standard deviation over seeds; wF1 is weighted F1.",
-            *directions,
+            f"95 %: interval of UF1 for {WORDS['method']}. {COVERAGE_NOTE}",
+            *_AGGREGATE_NOTES.get(board.rows[0].aggregate, ()),
         ),
     )
 
@@ -197,10 +235,21 @@ def score_table(card: ScoreCard) -> Table:
         for view, slices in views.items()
         for name, s in slices.items()
     ]
+    body += _unit_rows(card)
     columns = ("Slice", "Clips", "Coverage", "UF1", "UAR", "Accuracy", "Weighted F1")
     partial = [f"{n}: {s.classes_scored} of {len(s.classes)} classes" for n, s in card.strict.items() if _lacks(s)]
     notes = (f"Not comparable over all classes: {', '.join(partial)}.",) if partial else ()
     return Table(card.protocol, columns, tuple(body), numeric=frozenset(columns[1:]), notes=notes)
+
+
+def _unit_rows(card: ScoreCard) -> list[tuple[str, ...]]:
+    """F1 and recall of each action unit, beside the number of clips that hold it; nothing for single classes."""
+    return [
+        (f"{name}: {c.name}", str(c.clips), NONE, figure(c.f1), figure(c.recall), NONE, NONE)
+        for name, scores in card.strict.items()
+        if isinstance(scores, UnitScores) and (name == ALL or len(card.strict) > 2)  # one corpus alone is `all`
+        for c in scores.per_class
+    ]
 
 
 def _rows(entry: Entry) -> list[Row]:
@@ -210,15 +259,28 @@ def _rows(entry: Entry) -> list[Row]:
         if part.rows
     ]
     datasets = sorted({dataset_of(clip) for clip in entry.expected})
-    return [_row(entry, name, cards) for name in (ALL, *(datasets if len(datasets) > 1 else ()))]
+    void = entry.selection == "peeked" or entry.aggregate == "units"  # intervals count one class per clip
+    intervals = _intervals(entry) if cards and not void else {}
+    return [
+        _row(entry, name, cards, intervals.get(name, {})) for name in (ALL, *(datasets if len(datasets) > 1 else ()))
+    ]
 
 
-def _row(entry: Entry, dataset: str, cards: Sequence[ScoreCard]) -> Row:
+def _intervals(entry: Entry) -> dict[str, dict[str, Interval]]:
+    """The intervals of UF1 and UAR by slice, over the seeds that have predictions."""
+    held = merge([part for part in entry.predictions.values() if part.rows])
+    found = intervals_of(held, entry.expected, entry.subjects, aggregate=entry.aggregate)
+    return {name: {str(metric): one for metric, one in slices.items()} for name, slices in found.items()}
+
+
+def _row(entry: Entry, dataset: str, cards: Sequence[ScoreCard], intervals: Mapping[str, Interval]) -> Row:
     clips = [clip for clip in entry.expected if dataset in (ALL, dataset_of(clip))]
     mean = mean_of_seeds(cards).strict[dataset] if cards else None
     scores = mean if mean and mean.coverage else None
     shown = None if entry.selection == "peeked" else scores
     valid = [card.strict[dataset] for card in cards] if shown else []
+    given = intervals if shown else {}
+    bounds = {f"{m}_{end}": getattr(given[m], end) if m in given else math.nan for m in _BOUNDED for end in _ENDS}
     return Row(
         protocol=entry.protocol,
         dataset=dataset,
@@ -256,6 +318,10 @@ def _row(entry: Entry, dataset: str, cards: Sequence[ScoreCard]) -> Row:
         classes=len(entry.classes),
         classes_scored=min((card.strict[dataset].classes_scored for card in cards), default=0),
         peeked_uf1=scores.uf1 if scores and not shown else math.nan,
+        **bounds,
+        interval_remarks="; ".join(given["uf1"].remarks) if given else "",
+        caveats=entry.caveats,
+        replications=entry.replications,
     )
 
 
@@ -285,6 +351,7 @@ def _cells(row: Row, *, several: bool) -> tuple[str, ...]:
         str(row.seeds),
         figure(row.coverage),
         figure(row.uf1, row.uf1_sd),
+        NONE if math.isnan(row.uf1_low) else f"{figure(row.uf1_low)}–{figure(row.uf1_high)}",
         figure(row.uar, row.uar_sd),
         figure(row.accuracy),
         figure(row.weighted_f1),
@@ -299,6 +366,7 @@ def _remarks(row: Row) -> list[str]:
         "part of the corpora": row.partial,
         "published": row.published,
         f"best of {row.tried}": row.tried > 1,
+        row.replications: bool(row.replications),
         f"weights: {row.weights}": bool(row.weights),
         f"{row.classes_scored} classes scored": 0 < row.classes_scored < row.classes,
         f"invalid: epoch chosen on the held-out clips, UF1 {figure(row.peeked_uf1)}": row.selection == "peeked",

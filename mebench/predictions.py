@@ -1,8 +1,8 @@
 """Predictions: the artifact every score is computed from, and its CSV form.
 
 One row per clip and seed, `clip,fold,seed,truth,predicted,score_<class>...`. An empty cell is "none": no truth stated,
-no prediction made, no score given. Values of several labels are joined by `+`. Rows are joined on the clip id; their
-order means nothing.
+no prediction made, no score given. Values of several labels are joined by `+`, and `none` says that a clip that may
+hold several holds not one. Rows are joined on the clip id; their order means nothing.
 """
 
 import csv
@@ -16,6 +16,8 @@ from mebench.errors import PredictionError
 
 COLUMNS = ("clip", "fold", "seed", "truth", "predicted")
 LABEL_SEPARATOR = "+"
+NO_LABEL = "none"
+"""The empty set of labels, which an empty cell cannot stand for; no class of a protocol may bear this name."""
 _SEED_DIGITS = 18
 """Longer seeds do not fit in 64 bits, which every random generator in use takes."""
 
@@ -93,6 +95,16 @@ class Joined:
 def header(classes: Sequence[str]) -> list[str]:
     """The column names of a predictions file over these classes."""
     return [*COLUMNS, *(f"score_{name}" for name in classes)]
+
+
+def labels_of(value: str) -> tuple[str, ...]:
+    """The labels in a written value: none in an empty one and in `none`."""
+    return () if value in ("", NO_LABEL) else tuple(value.split(LABEL_SEPARATOR))
+
+
+def joined_labels(labels: Iterable[str]) -> str:
+    """The labels as one value, in their order; `none` for no label."""
+    return LABEL_SEPARATOR.join(labels) or NO_LABEL
 
 
 def merge(parts: Sequence[Predictions]) -> Predictions:
@@ -280,7 +292,7 @@ def _fault(row: Prediction, classes: Sequence[str]) -> str | None:
 
 def _declared(value: str, classes: Sequence[str]) -> bool:
     labels = value.split(LABEL_SEPARATOR)
-    return value in classes or (len(set(labels)) == len(labels) and set(labels) <= set(classes))
+    return value in classes or value == NO_LABEL or (len(set(labels)) == len(labels) and set(labels) <= set(classes))
 
 
 def _cells(row: Prediction) -> list[str]:

@@ -14,6 +14,7 @@ from mebench import plugins
 from mebench.clips import ClipTable, mark_record
 from mebench.errors import DataError, FrameError, MebenchError, StoreError
 from mebench.files import DiskFullError, remove_leftovers, write_text_atomic
+from mebench.occupancy import adding
 from mebench.parallel import run_tasks
 from mebench.progress import Progress, silent
 
@@ -82,6 +83,7 @@ def prepare(
     A clip that lies in the store, undamaged and made of the same frame bytes in the same way, is kept. A clip whose
     frames are broken, or whose face is not found under `error`, fails without stopping the others. Raises DataError
     where the annotation cannot be read, no clip has frames, or the disk is full; what was stored before that stays.
+    Raises RunError while something is forgotten under this home.
     """
     root = Path(root)
     table = dataset.load(root, annotation=annotation, corrections=corrections)
@@ -91,16 +93,17 @@ def prepare(
             f"{root} holds the frames of none of the {len(table)} clips in the annotation.",
             f"Give the folder that holds the frames; mebench check {dataset.name} says what was found.",
         )
-    for folder in (home / "store" / dataset.name, home / "corpora"):
-        remove_leftovers(folder)
-    found: dict[str, ClipStatus] = {}
-    for status in _statuses(table, folders, home, on_missing_face, jobs):
-        found[status.clip] = status
-        progress(len(found), len(table), status.clip)
-    statuses = tuple(found[clip.id] for clip in table)
-    report = PrepareReport(dataset.name, table.annotation, table.synthetic is not None, statuses)
-    asked = {"annotation": annotation, "corrections": corrections, "variant": variant}
-    _register(home, root.resolve(), table, asked, report)
+    with adding(home):
+        for folder in (home / "store" / dataset.name, home / "corpora"):
+            remove_leftovers(folder)
+        found: dict[str, ClipStatus] = {}
+        for status in _statuses(table, folders, home, on_missing_face, jobs):
+            found[status.clip] = status
+            progress(len(found), len(table), status.clip)
+        statuses = tuple(found[clip.id] for clip in table)
+        report = PrepareReport(dataset.name, table.annotation, table.synthetic is not None, statuses)
+        asked = {"annotation": annotation, "corrections": corrections, "variant": variant}
+        _register(home, root.resolve(), table, asked, report)
     return report
 
 

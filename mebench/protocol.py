@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from mebench.clips import Clip, ClipTable
 from mebench.errors import CountError, DataError, ProtocolError
 from mebench.folds import Fold, FoldRule, Item, in_order, make_folds
-from mebench.protocol_file import Counts, Exclusion, Protocol, Source, Suite
+from mebench.predictions import NO_LABEL, joined_labels
+from mebench.protocol_file import UNCODED, UNRESOLVED, Counts, Exclusion, Protocol, Source, Suite
 from mebench.protocol_library import load_protocol, protocol_names
 
 
@@ -15,8 +16,9 @@ from mebench.protocol_library import load_protocol, protocol_names
 class Selection:
     """What a protocol takes from one clip table.
 
-    `excluded` holds the exclusions that struck a clip, `left_out` how many clips each unmapped label value cost.
-    `partial` says that the table holds less than its release.
+    `excluded` holds the exclusions that struck a clip, `left_out` how many clips each unmapped label value cost; where
+    a clip holds several values, how many held each value that is no class. `partial` says that the table holds less
+    than its release.
     """
 
     source: Source
@@ -89,9 +91,8 @@ def select(protocol: Protocol, dataset: str, table: ClipTable, *, allow_partial:
     candidates = [
         clip for clip in table if clip.id not in excluded and (not source.allowed or clip.id in source.allowed.clips)
     ]
-    items = tuple(
-        Item(clip, source.labels[value]) for clip in candidates if (value := _value(source, clip)) in source.labels
-    )
+    labelled = {clip: _label(protocol, source, clip) for clip in candidates}
+    items = tuple(Item(clip, label) for clip, label in labelled.items() if label)
     counts = _count(items, [c for c in protocol.classes if c in source.labels.values()])
     return Selection(
         source,
@@ -99,7 +100,9 @@ def select(protocol: Protocol, dataset: str, table: ClipTable, *, allow_partial:
         items,
         counts,
         excluded=tuple(e for e in struck if e.clip in table),
-        left_out=dict(sorted(Counter(v for c in candidates if (v := _value(source, c)) not in source.labels).items())),
+        left_out=dict(
+            sorted(Counter(v for c in candidates for v in _values(source, c) if v not in source.labels).items())
+        ),
         partial=table.synthetic is None
         and _falls_short(protocol, source, release, counts, items, allow_partial=allow_partial),
     )
@@ -107,7 +110,7 @@ def select(protocol: Protocol, dataset: str, table: ClipTable, *, allow_partial:
 
 def _release(protocol: Protocol, source: Source, table: ClipTable) -> str:
     """The release the labels come from; raises CountError where the protocol has no counts for it."""
-    release = table.annotation if source.label_field == "emotion" else table.objective_release
+    release = table.objective_release if source.label_field == "objective_class" else table.annotation
     if release in source.counts or table.synthetic is not None:
         return release or "derived"
     known = f"The protocol knows {_listed(source.counts)}."
@@ -141,13 +144,29 @@ def _check_not_mixed(protocol: Protocol, tables: Mapping[str, ClipTable]) -> Non
         )
 
 
-def _value(source: Source, clip: Clip) -> str:
-    """The clip's label as coded, `none` where it has none."""
-    return str(getattr(clip, source.label_field) or "none")
+def _values(source: Source, clip: Clip) -> tuple[str, ...]:
+    """The clip's labels as coded: one, `none` where it has none, or every action unit of a set that is certain."""
+    if source.label_field != "action_units":
+        return (str(getattr(clip, source.label_field) or NO_LABEL),)
+    units = clip.action_units
+    if units.unresolved or not units.text:
+        return (UNRESOLVED if units.unresolved else UNCODED,)
+    return tuple(str(number) for number in sorted(units.base))
+
+
+def _label(protocol: Protocol, source: Source, clip: Clip) -> str | None:
+    """The clip's class, or all its classes in the protocol's order; None where the clip is left out."""
+    values = _values(source, clip)
+    if source.label_field != "action_units":
+        return source.labels.get(values[0])
+    if values[:1] in ((UNRESOLVED,), (UNCODED,)):
+        return None
+    held = {source.labels[value] for value in values if value in source.labels}
+    return joined_labels(name for name in protocol.classes if name in held)
 
 
 def _count(items: Sequence[Item], classes: Sequence[str]) -> Counts:
-    labels = Counter(item.label for item in items)
+    labels = Counter(label for item in items for label in item.labels)
     subjects = Counter(_own_name(item.subject) for item in items)
     return Counts(len(items), len(subjects), {c: labels[c] for c in classes}, dict(sorted(subjects.items())))
 
@@ -183,11 +202,12 @@ def _falls_short(
 
 
 def _differences(expected: Counts, found: Counts) -> list[tuple[str, int, int]]:
-    """(what, found, expected) wherever the counts differ: classes first, then subjects."""
+    """(what, found, expected) wherever the counts differ: classes first, then subjects, then clips."""
     names = set(expected.clips_per_subject) | set(found.clips_per_subject) if expected.clips_per_subject else ()
     pairs = [(c, found.per_class[c], n) for c, n in expected.per_class.items()]
     pairs += [(s, found.clips_per_subject.get(s, 0), expected.clips_per_subject.get(s, 0)) for s in sorted(names)]
     pairs += [("subjects", found.subjects, expected.subjects)]
+    pairs += [("clips", found.clips, expected.clips)] if not expected.per_class else []
     return [pair for pair in pairs if pair[1] != pair[2]]
 
 

@@ -1,123 +1,50 @@
 """TOML -> Protocol or Suite: what a file says, checked as far as that is possible without a corpus.
 
-The digest of a protocol or suite is the SHA-256 of the values in its file; comments and layout do not enter it.
+The digest of a protocol or suite is the SHA-256 of the values in its file; comments and layout do not enter it, nor
+does `superseded_by`, so that a released protocol can say what took its place.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 from mebench.clips import EMOTIONS, canonical_json
 from mebench.facs import OBJECTIVE_CLASSES
 from mebench.folds import RULES, FoldRule, RuleName
+from mebench.predictions import NO_LABEL
+from mebench.protocol_facts import (
+    Aggregate,
+    AllowList,
+    Counts,
+    Exclusion,
+    LabelField,
+    Metric,
+    Paper,
+    Protocol,
+    Source,
+    Suite,
+    TaskName,
+)
 from mebench.sections import Section, read_toml
 
 PROTOCOL_SCHEMA = "mebench.protocol/1"
 SUITE_SCHEMA = "mebench.suite/1"
-LabelField = Literal["emotion", "objective_class"]
-Aggregate = Literal["pooled", "mean-over-folds"]
-Metric = Literal["uf1", "uar", "accuracy", "weighted_f1"]
+UNRESOLVED = "unresolved"
+"""The value of a clip whose action units are in doubt: `?`, `L12 or L14`."""
+UNCODED = "uncoded"
+"""The value of a clip without any action-unit code, which is no proof that nothing moved."""
 
-_VOCABULARY: dict[str, frozenset[str]] = {"emotion": EMOTIONS, "objective_class": frozenset(OBJECTIVE_CLASSES)}
+_VOCABULARY: dict[str, frozenset[str]] = {
+    "emotion": EMOTIONS,
+    "objective_class": frozenset(OBJECTIVE_CLASSES),
+    "action_units": frozenset(map(str, range(1, 100))),  # FACS codes have one or two digits
+}
+_OUTSIDE: dict[str, frozenset[str]] = {"action_units": frozenset({UNRESOLVED, UNCODED})}
+"""Values a clip may have that no class can be made of."""
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_SUCCESSOR = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(@[1-9][0-9]*)?")
 _CLASS = re.compile(r"[A-Za-z0-9_-]+")  # class names are column names and are joined by "+" in prediction files
-
-
-@dataclass(frozen=True, slots=True)
-class Exclusion:
-    """A clip the protocol leaves out of the named releases, why, and on whose word."""
-
-    clip: str
-    reason: str
-    source: str
-    releases: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AllowList:
-    """The only clips of a dataset the protocol takes, why, and on whose word."""
-
-    clips: tuple[str, ...]
-    reason: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What a release holds under a protocol; `clips_per_subject` is by a subject's own name, empty if not known."""
-
-    clips: int
-    subjects: int
-    per_class: Mapping[str, int]
-    clips_per_subject: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What a protocol takes from one dataset.
-
-    `labels` maps values of the clip field `label_field` to classes. `left_out` gives the reason for values that are not
-    mapped. `counts` is by release: the annotation version for emotions, the release of the objective classes for those.
-    """
-
-    dataset: str
-    label_field: LabelField
-    labels: Mapping[str, str]
-    left_out: Mapping[str, str]
-    counts: Mapping[str, Counts]
-    exclusions: tuple[Exclusion, ...] = ()
-    allowed: AllowList | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Paper:
-    """A citation and its address."""
-
-    citation: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """One task: who is in, under which class, who is trained and tested on, and how that is scored.
-
-    `metrics` are the scores its users report, the first one foremost, computed over all test predictions at once
-    (`pooled`) or per fold and averaged (`mean-over-folds`).
-    """
-
-    name: str
-    version: int
-    title: str
-    description: str
-    task: str
-    classes: tuple[str, ...]
-    sources: Mapping[str, Source]
-    folds: FoldRule
-    metrics: tuple[Metric, ...]
-    aggregate: Aggregate
-    papers: tuple[Paper, ...]
-    digest: str
-    subject_independent: bool = True
-    multilabel: bool = False
-
-    @property
-    def datasets(self) -> tuple[str, ...]:
-        """The datasets it needs, in the order of its file."""
-        return tuple(self.sources)
-
-
-@dataclass(frozen=True, slots=True)
-class Suite:
-    """Protocols that are run together, each with its own board."""
-
-    name: str
-    version: int
-    title: str
-    description: str
-    members: tuple[Protocol, ...]
-    digest: str
 
 
 def parse(content: bytes, file: str, load_member: Callable[[str], Protocol]) -> Protocol | Suite:
@@ -147,8 +74,9 @@ def _suite(top: Section, load_member: Callable[[str], Protocol]) -> Suite:
     head, section = _head(top), top.section("suite")
     members = tuple(load_member(name) for name in section.texts("members"))
     section.close()
+    superseded = _superseded_by(top)
     top.close()
-    return Suite(*head, members, _digest(top))
+    return Suite(*head, members, _digest(top), superseded)
 
 
 def _protocol(top: Section) -> Protocol:
@@ -156,6 +84,8 @@ def _protocol(top: Section) -> Protocol:
     classes = tuple(_matching(top, "classes", c, _CLASS) for c in top.texts("classes"))
     if len(classes) < 2:
         raise top.error("classes", f"{list(classes)!r} is one class", "Declare two or more.")
+    if NO_LABEL in classes:
+        raise top.error("classes", f"{NO_LABEL!r} stands for no class at all", "Choose another name.")
     sources = {name: _source(section, name, classes) for name, section in top.named_sections("datasets").items()}
     unreached = [c for c in classes if not any(c in source.labels.values() for source in sources.values())]
     if unreached:
@@ -164,7 +94,10 @@ def _protocol(top: Section) -> Protocol:
     rule = _fold_rule(top.section("folds"), len(sources), subject_independent=independent)
     metrics, aggregate = _scoring(top.section("scoring"))
     papers = tuple(_paper(section) for section in top.sections("papers"))
-    task = top.choice("task", ("recognition",))
+    task = top.choice("task", get_args(TaskName))
+    multilabel = task == "action-units"
+    _check_task(top, sources, rule, aggregate, multilabel=multilabel)
+    superseded = _superseded_by(top)
     top.close()
     return Protocol(
         *head,
@@ -177,7 +110,38 @@ def _protocol(top: Section) -> Protocol:
         papers=papers,
         digest=_digest(top),
         subject_independent=independent,
+        multilabel=multilabel,
+        superseded_by=superseded,
     )
+
+
+def _check_task(
+    top: Section, sources: Mapping[str, Source], rule: FoldRule, aggregate: Aggregate, *, multilabel: bool
+) -> None:  # fmt: skip
+    """Raises ProtocolError where a task does not fit the fields labels come from, or cannot be parted or scored so."""
+    for name, source in sources.items():
+        if (source.label_field == "action_units") != multilabel:
+            raise (
+                top.section("datasets")
+                .section(name)
+                .error(
+                    "field",
+                    f"{source.label_field!r} does not go with this task",
+                    'Name field "action_units" under task "action-units", and under no other.',
+                )
+            )
+    if multilabel and (rule.name == "group-k-fold" or aggregate != "pooled"):
+        raise top.error(
+            "task",
+            "action units are not parted by group-k-fold nor averaged over folds",
+            'Use another rule, and aggregate = "pooled".',
+        )
+
+
+def _superseded_by(top: Section) -> str:
+    if not top.has("superseded_by"):
+        return ""
+    return _matching(top, "superseded_by", top.text("superseded_by"), _SUCCESSOR)
 
 
 def _source(section: Section, dataset: str, classes: tuple[str, ...]) -> Source:
@@ -188,8 +152,10 @@ def _source(section: Section, dataset: str, classes: tuple[str, ...]) -> Source:
         section.member(f"labels.{value}", name, classes)
     left_out = section.mapping("left_out") if section.has("left_out") else {}
     for value in left_out:
-        section.member("left_out", value, _VOCABULARY[label_field] - set(labels))
-    counts = _all_counts(section, [c for c in classes if c in labels.values()])
+        section.member("left_out", value, (_VOCABULARY[label_field] | _OUTSIDE.get(label_field, set())) - set(labels))
+    counts = _all_counts(
+        section, [c for c in classes if c in labels.values()], multilabel=label_field == "action_units"
+    )
     exclusions = _exclusions(section, dataset, tuple(counts)) if section.has("exclude") else ()
     allowed = _allow_list(section.section("allow"), dataset) if section.has("allow") else None
     if allowed and exclusions:
@@ -219,11 +185,11 @@ def _allow_list(section: Section, dataset: str) -> AllowList:
     return allowed
 
 
-def _all_counts(section: Section, classes: list[str]) -> dict[str, Counts]:
+def _all_counts(section: Section, classes: list[str], *, multilabel: bool) -> dict[str, Counts]:
     """Expected counts by release, in the order of the file; one table may speak for several releases."""
     found: dict[str, Counts] = {}
     for entry in section.sections("counts"):
-        counts = _counts(entry, classes)
+        counts = _counts(entry, classes, multilabel=multilabel)
         for release in entry.texts("releases"):
             if release in found:
                 raise entry.error("releases", f"{release!r} is counted twice", "Keep one table per release.")
@@ -232,8 +198,23 @@ def _all_counts(section: Section, classes: list[str]) -> dict[str, Counts]:
     return found
 
 
-def _counts(entry: Section, classes: list[str]) -> Counts:
+def _counts(entry: Section, classes: list[str], *, multilabel: bool) -> Counts:
     clips, subjects = entry.integer("clips", 1), entry.integer("subjects", 1)
+    per_class = {} if multilabel and not entry.has("per_class") else _per_class(entry, classes)
+    per_subject = entry.numbers("clips_per_subject") if entry.has("clips_per_subject") else {}
+    if not multilabel and sum(per_class.values()) != clips:
+        raise entry.error("per_class", f"sums to {sum(per_class.values())}, not to clips = {clips}", "Correct one.")
+    if per_subject and (sum(per_subject.values()), len(per_subject)) != (clips, subjects):
+        raise entry.error(
+            "clips_per_subject",
+            f"holds {sum(per_subject.values())} clips of {len(per_subject)} subjects, not {clips} of {subjects}",
+            "Correct one.",
+        )
+    return Counts(clips, subjects, per_class, per_subject)
+
+
+def _per_class(entry: Section, classes: list[str]) -> dict[str, int]:
+    """Clips per class in the order of the classes."""
     per_class = entry.numbers("per_class")
     for name in per_class:
         entry.member("per_class", name, classes)
@@ -242,16 +223,7 @@ def _counts(entry: Section, classes: list[str]) -> Counts:
         raise entry.error(
             "per_class", f"{missing[0]!r} is missing", "Give a count for every class, 0 where it has none."
         )
-    per_subject = entry.numbers("clips_per_subject") if entry.has("clips_per_subject") else {}
-    if sum(per_class.values()) != clips:
-        raise entry.error("per_class", f"sums to {sum(per_class.values())}, not to clips = {clips}", "Correct one.")
-    if per_subject and (sum(per_subject.values()), len(per_subject)) != (clips, subjects):
-        raise entry.error(
-            "clips_per_subject",
-            f"holds {sum(per_subject.values())} clips of {len(per_subject)} subjects, not {clips} of {subjects}",
-            "Correct one.",
-        )
-    return Counts(clips, subjects, {c: per_class[c] for c in classes}, per_subject)
+    return {c: per_class[c] for c in classes}
 
 
 def _fold_rule(section: Section, datasets: int, *, subject_independent: bool) -> FoldRule:
@@ -295,7 +267,8 @@ def _matching(section: Section, key: str, value: str, pattern: re.Pattern[str]) 
 
 
 def _digest(top: Section) -> str:
-    return sha256(canonical_json(_unwrapped(top.content)).encode()).hexdigest()
+    content = {key: value for key, value in top.content.items() if key != "superseded_by"}
+    return sha256(canonical_json(_unwrapped(content)).encode()).hexdigest()
 
 
 def _unwrapped(value: object) -> object:

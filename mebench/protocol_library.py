@@ -62,7 +62,7 @@ def _read(source: Traversable) -> bytes:
         ) from fault
 
 
-def _packages() -> dict[str, Traversable]:
+def packages() -> dict[str, Traversable]:
     """The folder of each registered package of protocols, by entry-point name."""
     found = {}
     for name in plugins.names("protocol"):
@@ -78,7 +78,7 @@ def _packages() -> dict[str, Traversable]:
 
 def _registered() -> dict[str, Traversable]:
     found: dict[str, tuple[str, Traversable]] = {}
-    for package, folder in _packages().items():
+    for package, folder in packages().items():
         for file in folder.iterdir():
             stem, dot, ending = file.name.rpartition(".")
             if not dot or ending != "toml" or file.name == RELEASED:
@@ -94,7 +94,7 @@ def _registered() -> dict[str, Traversable]:
 def _guarded(loaded: P, file: str) -> P:
     """What was loaded, unless it is an edited copy of something released."""
     released = f"{loaded.name}@{loaded.version}"
-    for folder in _packages().values():
+    for folder in packages().values():
         digests = _released_digests(folder / RELEASED)
         if digests.get(released, loaded.digest) != loaded.digest:
             raise ProtocolError(
@@ -109,4 +109,4 @@ def _released_digests(file: Traversable) -> dict[str, str]:
     return read_toml(file.read_bytes(), file.name).mapping("released") if file.is_file() else {}
 
 
-__all__ = ["load_protocol", "protocol_names"]
+__all__ = ["load_protocol", "packages", "protocol_names"]

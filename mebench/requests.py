@@ -28,6 +28,7 @@ class Request:
     estimate: bool = False
     device: str = "auto"
     command: str = ""
+    preset: str | None = None
 
     @classmethod
     def of(cls, options: Mapping[str, Any], command: str) -> "Request":
@@ -50,6 +51,7 @@ class Request:
             estimate=options["estimate"],
             device=options["device"],
             command=command,
+            preset=options["preset"],
         )
 
 

@@ -29,6 +29,9 @@ PACKAGES = (
     "mebench dlib-bin h5py numba numpy opencv-contrib-python-headless scikit-learn scipy torch face_recognition_models"
 ).split()
 
+WITHDRAWN = ".withdrawn"
+"""Ends the name of a run's folder that is being removed: a run of that name is none."""
+
 Status = Literal["complete", "incomplete", "failed"]
 
 
@@ -221,7 +224,7 @@ def stored_runs(home: Path) -> tuple[StoredRun, ...]:
     """Every run under this home, by protocol, model and id; raises RunError naming a damaged manifest."""
     found: dict[Path, list[SeedRun]] = {}
     for path in sorted((home / "runs").glob("*/*/*/seed-*/manifest.json")):
-        if path.parent.name.removeprefix("seed-").isdigit():
+        if path.parent.name.removeprefix("seed-").isdigit() and path.parent.parent.suffix != WITHDRAWN:
             found.setdefault(path.parent.parent, []).append(SeedRun(path.parent, _read_manifest(path)))
     return tuple(
         StoredRun(folder.name, tuple(sorted(seeds, key=lambda seed: seed.seed))) for folder, seeds in found.items()
@@ -243,11 +246,21 @@ def find_run(home: Path, name: str) -> StoredRun:
 
 def note_tried(home: Path, spec: RunSpec) -> None:
     """Enters the configuration in the ledger of its protocol; entering it again changes nothing."""
-    path = _ledger(home, spec.protocol, spec.fingerprints, spec.model) / f"{spec.id}.json"
+    path = ledger_entry(home, spec.id, asdict(spec))
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         record = {"schema": "mebench.tried/1", "id": spec.id, "parameters": dict(spec.parameters)}
         write_text_atomic(path, json.dumps(record, sort_keys=True) + "\n")
+
+
+def bare_count(entry: Path) -> None:
+    """The entry of the ledger keeps nothing but the id by which it is counted."""
+    write_text_atomic(entry, json.dumps({"schema": "mebench.tried/1", "id": entry.stem}, sort_keys=True) + "\n")
+
+
+def ledger_entry(home: Path, run_id: str, spec: Mapping[str, Any]) -> Path:
+    """Where the configuration of a run is counted."""
+    return _ledger(home, spec["protocol"], spec["fingerprints"], spec["model"]) / f"{run_id}.json"
 
 
 def tried(home: Path, spec: Mapping[str, Any]) -> int:
@@ -302,11 +315,14 @@ def _cpu() -> str:
 
 
 __all__ = [
+    "WITHDRAWN",
     "RunSpec",
     "SeedRun",
     "StoredRun",
+    "bare_count",
     "environment",
     "find_run",
+    "ledger_entry",
     "locked",
     "note_tried",
     "open_seed",

@@ -11,89 +11,37 @@ p_c predictions of it and N clips in all:
 A class that is never predicted has F1_c = 0 and stays in the mean. A class without clips has no recall, and without
 predictions no F1 either: an error for a full protocol; in a slice it leaves the mean and the number of classes that
 stayed is reported. A clip without a prediction is a false negative of its class: the last column of the confusion.
+
+Where a clip holds any number of classes, action units for one, every class is a question of its own: TP_c are the
+clips that hold c and of which c was predicted, and UF1 is the mean of the same F1_c. A class that no clip holds leaves
+the mean whatever was predicted; accuracy is the share of clips whose whole set is right, and weighted F1 has n_c over
+the sum of all n_c in place of n_c / N.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mebench.errors import PredictionError
-from mebench.predictions import Joined, Predictions, join
+from mebench.predictions import Joined, Predictions, join, labels_of
+from mebench.scores import (
+    ClassScore,
+    Scores,
+    UnitScores,
+    from_confusion,
+    from_units,
+    mean_of_defined,
+    number_or_none,
+)
 
 SCHEMA = "mebench.score/1"
 ALL = "all"
-Aggregate = Literal["pooled", "directions"]
-
-
-@dataclass(frozen=True, slots=True)
-class ClassScore:
-    """Clips, F1 and recall of one class; NaN where undefined."""
-
-    name: str
-    clips: int
-    f1: float
-    recall: float
-
-
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """The scores of one set of clips.
-
-    `confusion` (k, k+1): rows truth, columns prediction in the order of `classes`, last column no prediction; counts,
-    or their mean over seeds. `aggregate` says how the four figures came about: `pooled` from this confusion, or as the
-    mean over `directions` or `seeds`, whose confusions are then summed or averaged.
-    """
-
-    classes: tuple[str, ...]
-    confusion: NDArray[Any]
-    per_class: tuple[ClassScore, ...]
-    uf1: float
-    uar: float
-    accuracy: float
-    weighted_f1: float
-    aggregate: str = "pooled"
-
-    @property
-    def clips(self) -> int:
-        """Clips that count, predicted or not."""
-        return round(float(self.confusion.sum()))
-
-    @property
-    def covered(self) -> float:
-        """Clips with a prediction; a whole number except for means over seeds."""
-        return float(self.confusion[:, :-1].sum())
-
-    @property
-    def coverage(self) -> float:
-        """Share of clips with a prediction; NaN without clips."""
-        return self.covered / self.clips if self.clips else math.nan
-
-    @property
-    def classes_scored(self) -> int:
-        """Classes in the mean that is UF1: fewer than declared where a slice neither holds nor meets one."""
-        return sum(not math.isnan(c.f1) for c in self.per_class)
-
-    def record(self) -> dict[str, Any]:
-        """The scores as JSON values, null where undefined."""
-        return {
-            "uf1": _number(self.uf1),
-            "uar": _number(self.uar),
-            "accuracy": _number(self.accuracy),
-            "weighted_f1": _number(self.weighted_f1),
-            "clips": self.clips,
-            "coverage": _number(self.coverage),
-            "classes": list(self.classes),
-            "classes_scored": self.classes_scored,
-            "per_class": {
-                c.name: {"clips": c.clips, "f1": _number(c.f1), "recall": _number(c.recall)} for c in self.per_class
-            },
-            "confusion": self.confusion.tolist(),
-            "aggregate": self.aggregate,
-        }
+Aggregate = Literal["pooled", "directions", "units"]
+"""One pooled confusion, the mean over the directions of a hold-out protocol, or pooled per class of several a clip."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +64,10 @@ class ScoreCard:
             "schema": SCHEMA,
             "protocol": self.protocol,
             "clips": self.strict[ALL].clips,
-            "coverage": _number(self.strict[ALL].coverage),
+            "coverage": number_or_none(self.strict[ALL].coverage),
             "scores": {name: scores.record() for name, scores in self.strict.items()},
             "covered": {name: scores.record() for name, scores in self.covered.items()},
-            "diagnostics": {name: _number(value) for name, value in self.diagnostics.items()},
+            "diagnostics": {name: number_or_none(value) for name, value in self.diagnostics.items()},
         }
 
 
@@ -143,25 +91,6 @@ def confusion(truth: Sequence[str], predicted: Sequence[str | None], classes: Se
     return np.bincount(np.asarray(cells, dtype=np.int64), minlength=k * (k + 1)).reshape(k, k + 1)
 
 
-def from_confusion(matrix: NDArray[np.int64], classes: Sequence[str]) -> Scores:
-    """The scores of a confusion matrix (k, k+1); a class that has no F1 or no recall is left out of the mean."""
-    hits = matrix.diagonal()
-    clips, predictions = matrix.sum(axis=1), matrix[:, :-1].sum(axis=0)
-    f1, recall = _ratio(2 * hits, clips + predictions), _ratio(hits, clips)
-    total = int(clips.sum())
-    return Scores(
-        classes=tuple(classes),
-        confusion=matrix,
-        per_class=tuple(
-            ClassScore(*values) for values in zip(classes, clips.tolist(), f1.tolist(), recall.tolist(), strict=True)
-        ),
-        uf1=_mean_of_defined(f1),
-        uar=_mean_of_defined(recall),
-        accuracy=float(hits.sum()) / total if total else math.nan,
-        weighted_f1=float(clips @ np.nan_to_num(f1)) / total if total else math.nan,
-    )
-
-
 def score(
     truth: Sequence[str], predicted: Sequence[str | None], classes: Sequence[str], *, full: bool = True
 ) -> Scores:
@@ -180,14 +109,25 @@ def score(
     return from_confusion(matrix, classes)
 
 
+def score_units(truth: Sequence[str], predicted: Sequence[str | None], classes: Sequence[str]) -> UnitScores:
+    """The scores of sets of classes, each written `A+B` or `none`; None is a missing prediction.
+
+    Raises PredictionError where lengths differ or a set holds an undeclared class.
+    """
+    if len(truth) != len(predicted):
+        raise PredictionError(f"{len(truth)} truths and {len(predicted)} predictions.", "Give one prediction per clip.")
+    given = np.array([value is not None for value in predicted], dtype=bool)
+    return from_units(_held(truth, classes), _held([p or "" for p in predicted], classes), given, classes)
+
+
 def score_predictions(
     predictions: Predictions, expected: Mapping[str, str], *, aggregate: Aggregate = "pooled", full: bool = True
 ) -> dict[int, ScoreCard]:
     """A card per seed; `expected` maps every clip of the protocol to its class.
 
     `aggregate="directions"` is for hold-out protocols: each dataset is the test set of one direction, and `all` is the
-    mean over them. Raises PredictionError for clips that are not expected, truths that contradict, and where there
-    is nothing to score.
+    mean over them; `"units"` is for protocols whose clips hold any number of classes. Raises PredictionError for clips
+    that are not expected, truths that contradict, and where there is nothing to score.
     """
     if not predictions.rows or not expected:
         raise PredictionError(
@@ -217,8 +157,8 @@ def report(cards: Mapping[int, ScoreCard]) -> dict[str, Any]:
     values["seeds"] = seeds
     if len(seeds) > 1:
         for name, scores in values["scores"].items():
-            scores["uf1_sd"] = _number(sd([cards[s].strict[name].uf1 for s in seeds]))
-            scores["uar_sd"] = _number(sd([cards[s].strict[name].uar for s in seeds]))
+            scores["uf1_sd"] = number_or_none(sd([cards[s].strict[name].uf1 for s in seeds]))
+            scores["uar_sd"] = number_or_none(sd([cards[s].strict[name].uar for s in seeds]))
         values["per_seed"] = {str(s): cards[s].record() for s in seeds}
     return values
 
@@ -240,8 +180,14 @@ def mean_over_folds(
 
 
 def micro_f1(scores: Scores) -> float:
-    """F1 of the summed TP, FP and FN: accuracy where every clip is predicted. Never report it as F1."""
+    """F1 of the summed TP, FP and FN: of single labels accuracy where every clip is predicted. Never report it as F1.
+
+    NaN where clips of several labels hold none of them and none was predicted.
+    """
     matrix = scores.confusion
+    if isinstance(scores, UnitScores):
+        hits, misses, false_alarms, _ = matrix.sum(axis=0).tolist()
+        return float(2 * hits / (2 * hits + misses + false_alarms)) if hits + misses + false_alarms else math.nan
     return 2 * float(matrix.diagonal().sum()) / float(matrix.sum() + matrix[:, :-1].sum())
 
 
@@ -262,11 +208,14 @@ def _card(joined: Joined, predictions: Predictions, aggregate: Aggregate, *, ful
     covered = _slices(joined, present, classes, aggregate, full=False)
     folds = [joined.folds[i] or "" for i in present]
     f1, uar = math.nan, math.nan
-    if folds and all(folds):
+    if folds and all(folds) and aggregate != "units":  # most folds lack most units: the mean would measure that
         f1, uar = mean_over_folds(
             [joined.truth[i] for i in present], [joined.predicted[i] for i in present], folds, classes
         )
     diagnostics = {"micro_f1": micro_f1(strict[ALL]), "mean_over_folds_f1": f1, "mean_over_folds_uar": uar}
+    whole = strict[ALL]
+    if isinstance(whole, UnitScores):
+        diagnostics["absent_as_zero_f1"] = whole.absent_as_zero
     return ScoreCard(predictions.protocol, strict, covered, diagnostics)
 
 
@@ -279,50 +228,76 @@ def _slices(
         raise PredictionError(f"A dataset is named {ALL!r}.", f"Rename it: {ALL!r} stands for all datasets together.")
 
     def scored(indices: Sequence[int], *, full: bool) -> Scores:
-        return score([joined.truth[i] for i in indices], [joined.predicted[i] for i in indices], classes, full=full)
+        truth, predicted = [joined.truth[i] for i in indices], [joined.predicted[i] for i in indices]
+        if aggregate == "units":
+            return score_units(truth, predicted, classes)
+        return score(truth, predicted, classes, full=full)
 
     parts = {name: scored(indices, full=False) for name, indices in members.items()}
     pooled = scored(at, full=full)
-    whole = pooled if aggregate == "pooled" else _mean(list(parts.values()), "directions", np.sum)
+    whole = _mean(list(parts.values()), "directions", np.sum) if aggregate == "directions" else pooled
     return {ALL: whole} | parts
 
 
-def _mean(parts: Sequence[Scores], aggregate: str, combine: Callable[..., NDArray[Any]]) -> Scores:
+def _mean(parts: Sequence[Scores], aggregate: str, combine: Callable[..., Any]) -> Scores:
     """Means of the figures, undefined where one is; the confusions combined; F1 and recall of a class where defined."""
     rows = [part.per_class for part in parts]
-    matrix = combine([part.confusion for part in parts], axis=0)
-    return Scores(
-        classes=parts[0].classes,
-        confusion=matrix,
+    units = [part for part in parts if isinstance(part, UnitScores)]
+    sizes: dict[str, Any] = {}
+    if units:
+        sizes = {name: float(combine([getattr(u, name) for u in units])) for name in ("number", "answered")}
+    return replace(
+        parts[0],
+        confusion=combine([part.confusion for part in parts], axis=0),
         per_class=tuple(
             ClassScore(
                 column[0].name,
-                round(float(clips)),
-                _mean_of_defined(np.array([c.f1 for c in column])),
-                _mean_of_defined(np.array([c.recall for c in column])),
+                round(float(combine([c.clips for c in column]))),
+                mean_of_defined(np.array([c.f1 for c in column])),
+                mean_of_defined(np.array([c.recall for c in column])),
             )
-            for column, clips in zip(zip(*rows, strict=True), matrix.sum(axis=1), strict=True)
+            for column in zip(*rows, strict=True)
         ),
         uf1=float(np.mean([part.uf1 for part in parts])),
         uar=float(np.mean([part.uar for part in parts])),
         accuracy=float(np.mean([part.accuracy for part in parts])),
         weighted_f1=float(np.mean([part.weighted_f1 for part in parts])),
         aggregate=aggregate,
+        **sizes,
     )
 
 
-def _ratio(above: NDArray[Any], below: NDArray[Any]) -> NDArray[np.float64]:
-    """above / below, NaN where below is 0."""
-    ratio = np.full(len(above), np.nan)
-    np.divide(above, below, out=ratio, where=below > 0)
-    return ratio
+def _held(values: Sequence[str], classes: Sequence[str]) -> NDArray[np.bool_]:
+    """Which classes (n, k) each written set holds."""
+    column = {name: i for i, name in enumerate(classes)}
+    held = np.zeros((len(values), len(classes)), dtype=bool)
+    for row, value in zip(held, values, strict=True):
+        for label in labels_of(value):
+            if label not in column:
+                raise PredictionError(
+                    f"{value!r} is no set of the labels {', '.join(classes)}.",
+                    "Join the protocol's class names by +, and write none where a clip holds none.",
+                )
+            row[column[label]] = True
+    return held
 
 
-def _mean_of_defined(values: NDArray[np.float64]) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if defined.size else math.nan
-
-
-def _number(value: float) -> float | None:
-    """The value for JSON, which has no NaN."""
-    return None if math.isnan(value) else float(value)
+__all__ = [
+    "ALL",
+    "Aggregate",
+    "ClassScore",
+    "ScoreCard",
+    "Scores",
+    "UnitScores",
+    "confusion",
+    "dataset_of",
+    "from_confusion",
+    "mean_of_seeds",
+    "mean_over_folds",
+    "micro_f1",
+    "report",
+    "score",
+    "score_predictions",
+    "score_units",
+    "sd",
+]

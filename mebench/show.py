@@ -6,6 +6,7 @@ from typing import Any
 
 from mebench.clips import ClipTable
 from mebench.protocol import Counts, Protocol, Selection, Source, Suite, Task, resolve, select
+from mebench.published import published_groups
 
 SCHEMA = "mebench.show/1"
 NOT_GIVEN = "not given"
@@ -17,23 +18,30 @@ _RULES = {
     "group-k-fold": "{k} groups of whole subjects (seed {seed}), each tested once, every class in every training part",
 }
 _METRICS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy (WAR)", "weighted_f1": "weighted F1"}
+_UNIT_METRICS = {
+    "uf1": "F1 of each unit and their mean (UF1)",
+    "uar": "recall of each unit and their mean (UAR)",
+    "accuracy": "accuracy (clips whose whole set is right)",
+    "weighted_f1": "F1 weighted by positive clips",
+}
+NOT_INDEPENDENT = "NOT subject-independent"
 _AGGREGATES = {
     "pooled": "over all test predictions at once, none averaged over folds",
     "mean-over-folds": "per fold, and their mean over folds",
 }
-_FIELDS = {"emotion": "emotion", "objective_class": "objective class"}
+_FIELDS = {"emotion": "emotion", "objective_class": "objective class", "action_units": "action units"}
 
 Tables = Mapping[str, ClipTable]
 
 
 def describe(protocol: Protocol | Suite, tables: Tables | None = None, *, allow_partial: bool = False) -> str:
-    """The protocol or suite in words: who is in, who is out and why, how it is parted and scored, what to cite.
+    """The protocol or suite in words: who is in, who is out and why, how it is parted and scored, who uses it.
 
     Datasets without a table are described from the file alone. Raises as `resolve` does where a table does not fit.
     """
     given = tables or {}
     if isinstance(protocol, Suite):
-        head = [f"{protocol.name}, version {protocol.version}: {protocol.title}", protocol.description]
+        head = [_title(protocol), *_superseded(protocol), protocol.description]
         head += [f"Members: {', '.join(m.name for m in protocol.members)}", f"Digest: {protocol.digest}"]
         return "\n\n".join(
             ["\n".join(head), *(describe(m, given, allow_partial=allow_partial) for m in protocol.members)]
@@ -47,12 +55,13 @@ def show_record(
     """The protocol or suite as plain JSON values, resolved over the tables.
 
     A dataset without a table has `"annotation": "not given"` and no counts, and then there are no folds. `synthetic`
-    and `partial` stand in a dataset only where they are true. Raises as `resolve` does where a table does not fit.
+    and `partial` stand in a dataset, `subject_independent` and `superseded_by` in a protocol, only where there is
+    something to say. Raises as `resolve` does where a table does not fit.
     """
     given = tables or {}
     if isinstance(protocol, Suite):
         members = [show_record(m, given, allow_partial=allow_partial) for m in protocol.members]
-        return {"schema": SCHEMA, "suite": protocol.name, "members": members}
+        return {"schema": SCHEMA, "suite": protocol.name, "members": members} | _standing(protocol)
     task = _task(protocol, given, allow_partial=allow_partial)
     return {
         "schema": SCHEMA,
@@ -68,7 +77,30 @@ def show_record(
             for name in protocol.datasets
         },
         "folds": [{"id": f.id, "train": len(f.train), "test": len(f.test)} for f in task.folds] if task else [],
-    }
+    } | _standing(protocol)
+
+
+def caveats(protocol: Protocol | Suite) -> tuple[str, ...]:
+    """What must be said wherever a score under the protocol is printed: nothing, for most."""
+    dependent = isinstance(protocol, Protocol) and not protocol.subject_independent
+    successor = protocol.superseded_by
+    return (*([NOT_INDEPENDENT] if dependent else []), *([f"superseded by {successor}"] if successor else []))
+
+
+def _standing(protocol: Protocol | Suite) -> dict[str, Any]:
+    record: dict[str, Any] = {"superseded_by": protocol.superseded_by} if protocol.superseded_by else {}
+    if isinstance(protocol, Protocol) and not protocol.subject_independent:
+        record["subject_independent"] = False
+    return record
+
+
+def _title(protocol: Protocol | Suite) -> str:
+    return f"{protocol.name}, version {protocol.version}: {protocol.title}"
+
+
+def _superseded(protocol: Protocol | Suite) -> list[str]:
+    successor = protocol.superseded_by
+    return [f"SUPERSEDED by {successor}: use that; this one stays for what was measured on it."] if successor else []
 
 
 def _task(protocol: Protocol, tables: Tables, *, allow_partial: bool) -> Task | None:
@@ -102,12 +134,16 @@ def _dataset_record(selection: Selection) -> dict[str, Any]:
 
 def _lines(protocol: Protocol, tables: Tables, *, allow_partial: bool) -> Iterator[str]:
     task = _task(protocol, tables, allow_partial=allow_partial)
-    yield f"{protocol.name}, version {protocol.version}: {protocol.title}"
+    yield _title(protocol)
+    yield from _superseded(protocol)
+    if not protocol.subject_independent:
+        yield f"{NOT_INDEPENDENT}: who is tested is trained on too; never compare with protocols that hold people out."
     yield protocol.description
     yield ""
-    yield f"Task:    {protocol.task}, {len(protocol.classes)} classes: {', '.join(protocol.classes)}"
+    several = ", any number of them per clip" if protocol.multilabel else ""
+    yield f"Task:    {protocol.task}, {len(protocol.classes)} classes{several}: {', '.join(protocol.classes)}"
     yield f"Folds:   {_folds(protocol, task)}"
-    yield f"Scores:  {', '.join(_METRICS[m] for m in protocol.metrics)}, {_AGGREGATES[protocol.aggregate]}"
+    yield f"Scores:  {_scores(protocol)}"
     yield f"Digest:  {protocol.digest}"
     for name, source in protocol.sources.items():
         yield ""
@@ -117,11 +153,27 @@ def _lines(protocol: Protocol, tables: Tables, *, allow_partial: bool) -> Iterat
     yield ""
     yield "Papers"
     yield from (f"  {paper.citation} {paper.url}" for paper in protocol.papers)
+    users = used_by(protocol.name)
+    if users:
+        yield ""
+        yield f"Used by  ({len(users)} methods with published figures: mebench leaderboard --published)"
+        yield f"  {', '.join(users)}"
+
+
+def used_by(protocol: str) -> tuple[str, ...]:
+    """The methods with figures in print under a protocol, in the order of its file."""
+    return tuple(dict.fromkeys(f.method for group in published_groups({protocol}) for f in group.figures))
+
+
+def _scores(protocol: Protocol) -> str:
+    words = _UNIT_METRICS if protocol.multilabel else _METRICS
+    absent = "; a unit that no clip holds leaves the means" if protocol.multilabel else ""
+    return f"{', '.join(words[m] for m in protocol.metrics)}, {_AGGREGATES[protocol.aggregate]}{absent}"
 
 
 def _folds(protocol: Protocol, task: Task | None) -> str:
     rule = _RULES[protocol.folds.name].format(k=protocol.folds.k, seed=protocol.folds.seed)
-    dependent = "" if protocol.subject_independent else "; not subject-independent"
+    dependent = "" if protocol.subject_independent else f"; {NOT_INDEPENDENT}"
     if task is None:
         return f"{protocol.folds.name}: {rule}{dependent}"
     lacking = sum(bool(fold.untrained) for fold in task.folds)
@@ -130,14 +182,15 @@ def _folds(protocol: Protocol, task: Task | None) -> str:
 
 
 def _dataset_lines(protocol: Protocol, source: Source, selection: Selection | None) -> Iterator[str]:
-    for label in protocol.classes:
-        values = [value for value, name in source.labels.items() if name == label]
-        if values:
-            yield f"in:       {', '.join(values)}{f' as {label}' if values != [label] else ''}"
+    yield from _unit_lines(source) if protocol.multilabel else _class_lines(protocol, source)
     found = selection.left_out if selection else {}
-    for value in dict.fromkeys([*source.left_out, *found]):
+    beside = [value for value in found if value.isdecimal() and value not in source.left_out]
+    for value in dict.fromkeys([*source.left_out, *(v for v in found if v not in beside)]):
         number = f" ({_number(found.get(value, 0), 'clip')})" if selection else ""
         yield f"out:      {value}{number}: {source.left_out.get(value, 'not a class of this protocol')}"
+    if beside:
+        units = ", ".join(f"{value} ({found[value]})" for value in sorted(beside, key=int))
+        yield f"unscored: units that are no class, and the clips that hold them: {units}"
     exclusions = selection.excluded if selection else source.exclusions
     for (releases, reason, word), struck in groupby(exclusions, lambda e: (e.releases, e.reason, e.source)):
         yield f"out:      {', '.join(e.clip for e in struck)} of {', '.join(releases)}: {reason} ({word})"
@@ -146,6 +199,17 @@ def _dataset_lines(protocol: Protocol, source: Source, selection: Selection | No
     for release, counts in source.counts.items():
         yield f"expected: {release}: {_counted(counts)}"
     yield f"given:    {_given(selection)}"
+
+
+def _class_lines(protocol: Protocol, source: Source) -> Iterator[str]:
+    for label in protocol.classes:
+        values = [value for value, name in source.labels.items() if name == label]
+        if values:
+            yield f"in:       {', '.join(values)}{f' as {label}' if values != [label] else ''}"
+
+
+def _unit_lines(source: Source) -> Iterator[str]:
+    yield f"in:       every clip whose units are certain; scored: {', '.join(source.labels.values())}"
 
 
 def _given(selection: Selection | None) -> str:
@@ -159,11 +223,12 @@ def _given(selection: Selection | None) -> str:
 
 def _counted(counts: Counts) -> str:
     per_class = ", ".join(f"{name} {number}" for name, number in counts.per_class.items())
-    return f"{_number(counts.clips, 'clip')} of {_number(counts.subjects, 'subject')}: {per_class}"
+    held = f": {per_class}" if per_class else ""
+    return f"{_number(counts.clips, 'clip')} of {_number(counts.subjects, 'subject')}{held}"
 
 
 def _number(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
-__all__ = ["describe", "show_record"]
+__all__ = ["caveats", "describe", "show_record", "used_by"]

@@ -3,16 +3,20 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mebench import leaderboard, runs
 from mebench.clips import canonical_json
-from mebench.leaderboard import Board, Entry
-from mebench.protocol import Suite, load_protocol
+from mebench.in_print import CSV_COLUMNS, published_csv, published_records, published_tables
+from mebench.leaderboard import Board, Entry, Row
+from mebench.matrix import transfer_tables
+from mebench.protocol import Suite, load_protocol, protocol_names
 from mebench.render import Table, latex, markdown, terminal
+from mebench.replication import remarks, replications
+from mebench.show import NOT_INDEPENDENT, caveats
 
 
 def entry_of_run(run: runs.StoredRun, *, tried: int) -> Entry:
@@ -44,18 +48,24 @@ def entry_of_run(run: runs.StoredRun, *, tried: int) -> Entry:
         tried=tried,
         weights=" ".join(f"{name}:{digest[:12]}" for name, digest in sorted(spec["weights"].items())),
         command=manifest["command"],
+        caveats=". ".join(_caveats(manifest, spec)),
+        replications="; ".join(remarks(replications(run))),
     )
 
 
-def boards(home: Path, protocol: str | None) -> tuple[Board, ...]:
-    """Every board under the home, or those of one protocol or suite."""
+def entries_of(home: Path, protocol: str | None) -> list[Entry]:
+    """Every run under the home, or those of one protocol or suite."""
     wanted = None if protocol is None else _member_names(protocol)
-    entries = [
+    return [
         entry_of_run(run, tried=runs.tried(home, run.spec))
         for run in runs.stored_runs(home)
         if wanted is None or run.spec["protocol"] in wanted
     ]
-    return leaderboard.boards(leaderboard.rows(entries))
+
+
+def boards(home: Path, protocol: str | None) -> tuple[Board, ...]:
+    """Every board under the home, or those of one protocol or suite."""
+    return leaderboard.boards(leaderboard.rows(entries_of(home, protocol)))
 
 
 def tables(found: tuple[Board, ...]) -> list[Table]:
@@ -65,15 +75,54 @@ def tables(found: tuple[Board, ...]) -> list[Table]:
     return [Table("No run yet: mebench run MODEL --protocol loso", (), ())]
 
 
-def leaderboard_text(home: Path, protocol: str | None, form: str | None, *, width: int, colour: bool) -> str:
-    """The leaderboard as `md`, `tex`, `csv` or `json`, or drawn for a terminal where `form` is None."""
+def leaderboard_text(
+    home: Path, protocol: str | None, form: str | None, *, width: int, colour: bool, published: bool = False
+) -> str:
+    """The leaderboard as `md`, `tex`, `csv` or `json`, or drawn for a terminal where `form` is None.
+
+    With `published` the figures in print follow, apart from every run.
+    """
     found = boards(home, protocol)
+    rows = [row for board in found for row in board.rows]
+    wanted = None if protocol is None else _member_names(protocol)
+    references = unit_references(rows) if published else {}
     if form == "csv":
-        return leaderboard.to_csv(row for board in found for row in board.rows)
+        if not published:
+            return leaderboard.to_csv(rows)
+        return leaderboard.to_csv(rows, published_csv(wanted, references), CSV_COLUMNS)
     if form == "json":
-        return json.dumps(record(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        values = record(found) | ({"published": published_records(wanted, references)} if published else {})
+        return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     draw = {"md": markdown, "tex": latex}.get(form or "", lambda t: terminal(t, width=width, colour=colour))
-    return "\n".join(draw(table) for table in tables(found))
+    matrices = transfer_tables(rows) if wanted is not None and len(wanted) > 1 else []
+    apart = published_tables(wanted, references) if published else []
+    return "\n".join(draw(table) for table in [*tables(found), *matrices, *apart])
+
+
+def page(home: Path, protocol: str | None, *, reference: str | None = None, published: bool = False) -> str:
+    """The leaderboard as one HTML file; `reference` is the model or run that differences are taken to.
+
+    Figures in print stand last: those under the protocols that have a board, with `published` all there are.
+    """
+    from mebench.page import Section, page_text  # it loads jinja2
+
+    entries = entries_of(home, protocol)
+    rows = leaderboard.rows(entries)
+    wanted = None if protocol is None else _member_names(protocol)
+    printed = published_tables(wanted if published else {row.protocol for row in rows}, unit_references(rows))
+    matrices = transfer_tables(rows) if wanted is not None and len(wanted) > 1 else []
+    apart = (Section("From corpus to corpus", tuple(matrices)), Section("Figures in print", tuple(printed)))
+    return page_text(entries, ranked=rows, reference=reference, apart=apart)
+
+
+def unit_references(rows: Iterable[Row]) -> dict[tuple[str, str], float]:
+    """The best UF1 by protocol and slice of a run that was given the annotated action units of the tested clips."""
+    best: dict[tuple[str, str], float] = {}
+    for row in rows:
+        if row.ranked and row.privilege == "aus" and not row.synthetic:
+            key = (row.protocol, row.dataset)
+            best[key] = max(row.uf1, best.get(key, 0.0))
+    return best
 
 
 def record(found: tuple[Board, ...]) -> dict[str, Any]:
@@ -94,6 +143,17 @@ def record(found: tuple[Board, ...]) -> dict[str, Any]:
 def _member_names(protocol: str) -> set[str]:
     loaded = load_protocol(protocol)
     return {member.name for member in loaded.members} if isinstance(loaded, Suite) else {loaded.name}
+
+
+def _caveats(manifest: Mapping[str, Any], spec: Mapping[str, Any]) -> list[str]:
+    """What to say of every score under the protocol: as recorded with the run, and as its file says today."""
+    said = [] if manifest.get("subject_independent", True) else [NOT_INDEPENDENT]
+    if spec["protocol"] not in protocol_names():
+        return said
+    today = load_protocol(spec["protocol"])
+    if today.version > manifest["protocol_version"]:
+        return [*said, f"superseded by version {today.version}"]
+    return list(dict.fromkeys([*said, *caveats(today)]))
 
 
 def _fingerprint(fingerprints: Mapping[str, str]) -> str:

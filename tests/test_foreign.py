@@ -10,13 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mebench.errors import MebenchError, PredictionError, UsageError
-from mebench.foreign import Target, read
+from mebench.foreign import Mismatch, Target, read
 from mebench.naming import Names
 from mebench.predictions import COLUMNS
 from mebench.scoring import score_predictions
 
 CLASSES = ("negative", "positive", "surprise")
 # MEGC 2019 as realised: clips per class of each database.
+FIRST = "look at the meaning of the classes and the annotation version first"
 MEGC2019 = {
     "smic": dict(zip(CLASSES, (70, 51, 43), strict=True)),
     "casme2": dict(zip(CLASSES, (88, 32, 25), strict=True)),
@@ -170,9 +171,7 @@ def test_columns_of_our_names_need_no_mapping(tmp_path):
         ("clip,predicted\nEP09f,negative,x\n", "line 2: 3 columns where the header has 2"),
         ("clip,predicted,clip\nEP09f,negative,x\n", "has two columns 'clip'; its header is 'clip, predicted, clip'"),
         ("video,label\n1,2\n", "does not say which columns are clip and predicted"),
-        ("clip,predicted,truth\nEP09f,negative,positive\n", "Clip casme2/sub09/EP09f: the truth stated is 'positive'"),
         ("clip,predicted,seed\nEP09f,negative,x\n", "line 2: seed 'x'"),
-        (LOG.replace("EP09f 2 2", "EP09f 1 2"), "Clip casme2/sub09/EP09f: the truth stated"),
         (LOG.replace("EP09f 2 2", "EP09f 2 3"), "line 7: predicted '3' is no class"),
         (LOG.replace("EP09f 2 2", "EP09f 2 2 2"), "line 7: 'EP09f 2 2 2' is no line of a MEGC log"),
         (LOG.replace("casme2 sub09", "casme3 sub09"), "line 6: 'casme3 sub09' is no line"),
@@ -183,6 +182,40 @@ def test_columns_of_our_names_need_no_mapping(tmp_path):
 def test_faults_are_named(tmp_path, text, says):
     with pytest.raises(PredictionError, match=says):
         read(write(tmp_path, text), AT_HAND)
+
+
+@pytest.mark.parametrize(
+    ("text", "clip", "stated", "note"),
+    [
+        (
+            "clip,predicted,truth\nEP09f,negative,positive\n006_1_2,positive,negative\nEP02_01f,positive,positive\n",
+            "casme2/sub09/EP09f",
+            "positive",
+            "the truth of 1 of 3 clips contradicts the annotation, which counts",
+        ),
+        (
+            LOG.replace("EP09f 2 2", "EP09f 1 2"),
+            "casme2/sub09/EP09f",
+            "positive",
+            "the truth of 1 of 8 clips contradicts the annotation, which counts",
+        ),
+        (
+            ",".join(COLUMNS) + "\nsamm/006/006_1_2,,0,surprise,negative\n",
+            "samm/006/006_1_2",
+            "surprise",
+            "the truth of 1 of 1 clips contradicts the annotation, which counts; more than half: " + FIRST,
+        ),
+    ],
+)
+def test_a_truth_that_contradicts_the_annotation_is_listed_and_the_annotation_counts(
+    tmp_path, text, clip, stated, note
+):
+    reading = read(write(tmp_path, text), AT_HAND)
+    assert reading.mismatches == (Mismatch(clip, stated, EXPECTED[clip]),)
+    assert note in reading.notes
+    card = score_predictions(reading.predictions, reading.expected)[0]
+    given = answers(reading)
+    assert card.covered["all"].accuracy == pytest.approx(sum(given[c] == EXPECTED[c] for c in given) / len(given))
 
 
 @pytest.mark.parametrize(
@@ -245,6 +278,134 @@ def test_mappings_to_nowhere_are_command_line_errors(tmp_path):
 def test_every_spelling_of_a_name_finds_its_clip(dataset, subject, clip, meant):
     names = Names(["casme2", "samm", "smic", "other"], [*EXPECTED, "other/A/c@12"])
     assert names.clip_id(clip, dataset, subject) == meant
+
+
+@pytest.mark.parametrize(
+    ("clip", "meant"),
+    [
+        ("EP02_01f.avi", "casme2/sub01/EP02_01f"),
+        ("D:\\data\\CASME2_RAW_selected\\sub01\\EP02_01f", "casme2/sub01/EP02_01f"),
+        ("/data/CASME2/CASME2-RAW/sub01/EP03_02/img46.jpg", "casme2/sub01/EP03_02"),
+        ("sub02/EP03_02/reg_img46.jpg", "casme2/sub02/EP03_02"),
+        ("ep03-02/sub02", None),
+        ("sub02/ep03-02.MP4", "casme2/sub02/EP03_02"),
+        ("sub09 EP09f", "casme2/sub09/EP09f"),
+        ("Subject 9/EP09f", "casme2/sub09/EP09f"),
+        ("SAMM/006/006_1_2/006_05562.jpg", "samm/006/006_1_2"),
+        ("006-1-2", "samm/006/006_1_2"),
+        ("./samm/11_2_1.mat", "samm/011/011_2_1"),
+        ("SMIC_all_raw/HS/s1/micro/negative/s1_ne_01/image559740.bmp", "smic/s01/s1_ne_01"),
+        ("SMIC_all_raw/VIS/s1/micro/negative/s1_ne_01/image559740.bmp", None),
+        ("/data/mmew/raw/sub02/EP03_02.avi", None),
+        ("/data/raw/EP03_02.avi", None),
+        ("CASME2/sub05/EP03_02.avi", None),
+        ("", None),
+        ("/", None),
+    ],
+)
+def test_a_clip_may_be_named_by_its_film_its_folder_or_a_frame(clip, meant):
+    names = Names(["casme2", "samm", "smic"], EXPECTED)
+    if meant is None:
+        with pytest.raises(PredictionError):
+            names.clip_id(clip, None, None)
+    else:
+        assert names.clip_id(clip, None, None) == meant
+
+
+MATLAB = (
+    "% predictions of 5 May\r\n"
+    "video;subject;label;guess;p_neg\r\n"
+    "'EP02_01f';1.0000e+00;2;2.0000e+00;0,25\r\n"
+    '"006_1_2";6;1;3;1,0\r\n'
+    "s1_ne_01;1;1.0;NaN;NaN\r\n"
+)
+MATLAB_COLUMNS = {
+    "clip": "video",
+    "subject": "subject",
+    "truth": "label",
+    "predicted": "guess",
+    "score_negative": "p_neg",
+}
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: text.encode(),
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: text.encode("utf-16"),
+        lambda text: text.replace("\r\n", "\r").encode(),
+        lambda text: ("sep=;\n" + text).encode(),
+        lambda text: text.replace("\r\n", ";\r\n").encode(),
+        lambda text: text.replace(",", ".").replace(";", ",").encode(),
+        lambda text: text.replace(";", "\t").encode(),
+        lambda text: text.replace(";", "   ").replace("% predictions of 5 May", "%").encode(),
+    ],
+    ids=["plain", "mark", "utf-16", "mac", "excel", "trailing", "commas", "tabs", "blanks"],
+)
+def test_what_matlab_writes_is_read(tmp_path, encode):
+    path = tmp_path / "result.txt"
+    path.write_bytes(encode(MATLAB))
+    reading = read(path, AT_HAND, columns=MATLAB_COLUMNS, order=CLASSES)
+    assert answers(reading) == {
+        "casme2/sub01/EP02_01f": "positive",
+        "samm/006/006_1_2": "surprise",
+        "smic/s01/s1_ne_01": None,
+    }
+    assert {row.clip: row.truth for row in reading.predictions.rows}.items() <= EXPECTED.items()
+    assert [row.scores[0] for row in reading.predictions.rows][:2] == [0.25, 1.0]
+    assert reading.notes[0] == "classes counted from 1, since the file holds a 3: 1=negative, 2=positive, 3=surprise"
+    assert reading.mismatches == ()
+
+
+def test_a_matrix_without_header_is_read_by_the_places_of_its_columns(tmp_path):
+    text = "   2.0000000e+00   EP03_02   0.0000000e+00\n   9.0000000e+00   EP09f   2.0000000e+00\n"
+    places = {"subject": "#1", "clip": "#2", "predicted": "#3"}
+    reading = read(write(tmp_path, text), AT_HAND, columns=places, order=CLASSES)
+    assert answers(reading) == {"casme2/sub02/EP03_02": "negative", "casme2/sub09/EP09f": "surprise"}
+    assert reading.notes[0].startswith("classes counted from 0, since the file holds a 0: 0=negative")
+    with pytest.raises(PredictionError, match="has no column '#4'"):
+        read(write(tmp_path, text), AT_HAND, columns=places | {"truth": "#4"}, order=CLASSES)
+    with pytest.raises(PredictionError, match="line 2: 2 columns where the first row has 3"):
+        read(write(tmp_path, "1 EP02_01f 0\n1 EP03_02\n"), AT_HAND, columns=places, order=CLASSES)
+
+
+@pytest.mark.parametrize("labels", ["1", "12", "03", "013", "04", "5"])
+def test_numbers_that_could_count_from_0_or_from_1_are_not_guessed(tmp_path, labels):
+    """Of three classes, 0 says from 0 and 3 says from 1; neither, both, or a number beyond says nothing."""
+    clips = ("EP02_01f", "EP09f", "006_1_2")
+    text = "clip,predicted\n" + "".join(f"{clip},{n}\n" for clip, n in zip(clips, labels, strict=False))
+    with pytest.raises(PredictionError, match="count from 0 or from 1 cannot be told"):
+        read(write(tmp_path, text), AT_HAND, order=CLASSES)
+    with pytest.raises(PredictionError, match=r"is no class\.\nSay what it means: --classes"):
+        read(write(tmp_path, text), AT_HAND)
+
+
+def test_an_order_names_every_class_once(tmp_path):
+    path = write(tmp_path, "clip,predicted\nEP09f,0\n")
+    for order in (CLASSES[:2], (*CLASSES, "negative"), ("negative", "negative", "surprise")):
+        with pytest.raises(UsageError, match="does not name every class"):
+            read(path, AT_HAND, order=order)
+    with pytest.raises(UsageError, match="'anger' is no class"):
+        read(path, AT_HAND, order=("anger", *CLASSES[1:]))
+
+
+def test_numbers_by_value_mean_what_is_said_however_they_are_written(tmp_path):
+    text = "clip,predicted\nEP09f,1.0000e+00\nEP02_01f,01\n006_1_2,+2\n"
+    reading = read(write(tmp_path, text), AT_HAND, labels={"1": "surprise", "2.0": "negative"})
+    assert list(answers(reading).values()) == ["surprise", "surprise", "negative"]
+
+
+def test_sets_of_action_units_are_read_in_any_order(tmp_path):
+    units = ("AU1", "AU4", "AU12")
+    target = Target("au", units, {}, {"samm/006/006_1_2": "AU1+AU4", "samm/006/006_1_3": "none"})
+    text = "clip;predicted;truth\n006_1_2;4 + 1;AU4+AU1\n006_1_3;none;None\n"
+    reading = read(write(tmp_path, text), target, labels={"1": "AU1", "4": "AU4", "12": "AU12"})
+    assert [(row.predicted, row.truth) for row in reading.predictions.rows] == [
+        ("AU1+AU4", "AU1+AU4"),
+        ("none", "none"),
+    ]
+    assert reading.mismatches == ()
 
 
 def test_a_repeated_name_needs_its_onset():

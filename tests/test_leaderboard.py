@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mebench.errors import ModelError, PredictionError
+from mebench.intervals import intervals_of
 from mebench.leaderboard import COLUMNS, SYNTHETIC_WARNING, Entry, boards, rows, score_table, table, to_csv
 from mebench.predictions import Prediction, Predictions
 from mebench.render import Table, csv_cell, csv_text, figure, latex, latex_cell, markdown, markdown_cell, terminal
@@ -63,6 +64,20 @@ def ranks(entries, dataset="all"):
 
 def cells(entries):
     return list(csv.DictReader(io.StringIO(to_csv(rows(entries)))))
+
+
+def test_a_row_bounds_its_scores_over_subjects_and_an_empty_one_does_not():
+    """The bounds are those of the interval room on the same predictions; a peeked run has no score to bound."""
+    expected = {f"casme2/sub{s:02d}/EP{i:02d}_01": CLASSES[i % 2] for s in range(6) for i in range(4)}
+    wrong = (0, 5, 6, 11, 17)
+    row, peeked = (rows([entry(wrong=wrong, expected=expected, selection=s)])[0] for s in ("fixed", "peeked"))
+    bound = intervals_of(answers(expected, wrong), expected)["all"]
+    assert (row.uf1_low, row.uf1_high) == (bound["uf1"].low, bound["uf1"].high)
+    assert (row.uar_low, row.uar_high) == (bound["uar"].low, bound["uar"].high)
+    assert row.uf1_low < row.uf1 < row.uf1_high
+    assert math.isnan(peeked.uf1_low)
+    assert peeked.interval_remarks == ""
+    assert f"{figure(row.uf1_low)}–{figure(row.uf1_high)}" in markdown(table(boards([row])[0]))
 
 
 def test_csv_begins_with_the_promised_columns_and_holds_six_decimals():

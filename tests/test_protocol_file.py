@@ -136,9 +136,9 @@ MISTAKES = [
         'field = "emotion"',
         'field = "emotions"',
         "datasets.samm.field: 'emotions' is not known",
-        "Did you mean emotion?",
+        "Did you mean emotion",
     ),
-    ('task = "recognition"', 'task = "spotting"', "task: 'spotting' is not known", "Known: recognition."),
+    ('task = "recognition"', 'task = "spotting"', "task: 'spotting' is not known", "recognition"),
     # names
     ('name = "mine"', 'name = "../mine"', "name: '../mine' does not match", "Choose another name."),
     ('"mebench.protocol/1"', '"mebench.protocol/9"', "schema: 'mebench.protocol/9' is not known", "mebench.protocol/1"),

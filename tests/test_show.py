@@ -2,12 +2,15 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from mebench.cli import status
 from mebench.errors import CountError
 from mebench.protocol import Protocol, Suite, load_protocol
 from mebench.show import describe, show_record
+from tests.planted import MODEL
 from tests.tables import clip, fitting, numbered, spread, table
 
 
@@ -142,7 +145,7 @@ def test_the_words_of_hold_out_objective_classes_and_dependence() -> None:
     assert "UAR, accuracy (WAR), per fold, and their mean over folds" in words
     assert "casme2, by objective class" in words
     assert "given:    coding, objective classes of objective-2017: 185 clips of 26 subjects" in words
-    assert "; not subject-independent" in describe(replace(mine, subject_independent=False))
+    assert "; NOT subject-independent" in describe(replace(mine, subject_independent=False))
 
 
 def test_a_suite_is_told_member_by_member() -> None:
@@ -150,3 +153,63 @@ def test_a_suite_is_told_member_by_member() -> None:
     assert words.startswith("loso, version 1: Sole-database evaluation")
     assert "Members: casme2-5c-loso, samm-5c-loso" in words
     assert words.index("casme2-5c-loso, version 1") < words.index("samm-5c-loso, version 1")
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> str:
+    (tmp_path / "means.py").write_text(MODEL)
+    return f"{tmp_path / 'means.py'}:Means"
+
+
+def test_a_model_shows_its_source_deviations_presets_dimension_privilege_and_cost(model_file, capsys) -> None:
+    assert status(["show", model_file]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for line in (
+        "source: A test.",
+        "fidelity C, selection fixed, privilege interval",
+        "inputs: crop(size=8) > grey > onset > flatten",
+        "dimension: 64",
+        "cost: 0.1 s per clip.",
+        "differs from its source:",
+        "  - Knows two classes.",
+        "  --set corners=('ul', 'ur', 'll', 'lr')",
+        "  sharp: sharpness=3.0, corners=('ul', 'ur')",
+        "    Somebody, 2014, table 2 (unconfirmed).",
+    ):
+        assert line in lines
+
+
+def test_the_record_of_a_model_keeps_its_shape_and_gains_fields(model_file, capsys) -> None:
+    assert status(["show", model_file, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["schema"] == "mebench.model/1"
+    assert (record["title"], record["fidelity"], record["selection"]) == ("Line between means", "C", "fixed")
+    assert (record["privilege"], record["dimension"], record["cost"]) == ("interval", 64, "0.1 s per clip.")
+    assert record["deviations"] == ["Shrinks by a factor.", "Knows two classes."]
+    assert record["parameters"] == {"sharpness": "1.0", "corners": "('ul', 'ur', 'll', 'lr')"}
+    assert record["presets"]["sharp"] == {
+        "parameters": {"sharpness": "3.0", "corners": "('ul', 'ur')"},
+        "source": "Somebody, 2014, table 2 (unconfirmed).",
+    }
+    assert (record["stated"], record["inferred"]) == ([], [])
+
+
+def test_a_model_that_declares_nothing_shows_nothing_for_it(tmp_path, capsys) -> None:
+    (tmp_path / "bare.py").write_text(
+        "class Bare:\n    def __init__(self, x): self.x = x\n\nclass Apex:\n    def inputs(self): return 'apex'\n"
+    )
+    for name, recipe, privilege in (("Bare", "none", "none"), ("Apex", "apex", "apex")):
+        assert status(["show", f"{tmp_path / 'bare.py'}:{name}", "--json"]) == 0
+        record = json.loads(capsys.readouterr().out)
+        assert (record["inputs"], record["privilege"], record["dimension"]) == (recipe, privilege, None)
+        assert (record["presets"], record["cost"], record["deviations"]) == ({}, "", [])
+
+
+def test_lam_still_tells_what_is_stated_and_what_inferred(capsys) -> None:
+    assert status(["show", "lam"]) == 0
+    words = capsys.readouterr().out
+    assert words.index("stated by the paper:") < words.index("inferred or chosen by us:")
+    assert status(["show", "lam", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["stated"]
+    assert record["inferred"]

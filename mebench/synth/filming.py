@@ -31,8 +31,9 @@ from mebench.synth.truth import Truth
 
 NOISE_SIGMA = 2.0
 IDLE_PX = 0.5
-"""How far skin at rest wanders within a clip at its liveliest place, px of a 640x480 frame: tonus, pulse and breath
-move every face by about a tenth of a pixel (our estimate), and an expression of that size has to be told from it."""
+"""How far skin at rest wanders within a clip at its liveliest place, px of a 640x480 frame: .4 % of the distance
+between the eyes, for tonus, pulse and breath never leave a face still (the size is our choice: without it a descriptor
+that averages over a region sees a tenth of a pixel, which no coder does)."""
 LANDMARK_ERROR_PX = 2.5
 """A person on whom dlib errs by more is not cast: its mean error over a corpus then stays below 3 px."""
 

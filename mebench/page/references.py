@@ -1,0 +1,115 @@
+"""What a score is seen against: the majority class, chance within subjects, and the reference of differences."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mebench.leaderboard import Entry
+from mebench.predictions import join, merge
+from mebench.scoring import dataset_of, score
+
+REFERENCE = "flow-svm"
+MAJORITY = "constant"
+PERMUTATIONS = 999
+BOUND = 0.975
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The reference of a board by its name there, and how it came to be it."""
+
+    name: str
+    reason: str
+
+
+def declare(entries: Mapping[str, Entry], wanted: str | None = None) -> Declared | None:
+    """The reference among ranked entries, best first: the one wanted, else flow-svm, else the majority class.
+
+    These are fixed before any figure is seen. Where none of them ran, the best-ranked entry without privilege stands
+    in, or the best of all, and its reason says that p is then exploratory. None where there is no entry.
+    """
+    asked = next((name for name, entry in entries.items() if wanted and answers_to(entry, wanted)), None)
+    if asked:
+        return Declared(asked, "as asked")
+    for model, reason in ((REFERENCE, "the reference of every board"), (MAJORITY, "no flow-svm has run here")):
+        found = next((name for name, entry in entries.items() if entry.model == model), None)
+        if found:
+            return Declared(found, reason)
+    late = "chosen by its score, since neither flow-svm nor the majority class has run: p-values are exploratory"
+    free = next((name for name, entry in entries.items() if entry.privilege == "none"), None)
+    chosen = free or next(iter(entries), None)
+    return Declared(chosen, late) if chosen else None
+
+
+def answers_to(entry: Entry, name: str) -> bool:
+    """Whether the name is the entry's model or title, or begins its run's id."""
+    return name in (entry.model, entry.title) or entry.run.startswith(name)
+
+
+def majority_uf1(entry: Entry) -> float:
+    """UF1 of always answering the most frequent class, from the class counts alone; NaN for several labels a clip.
+
+    Of a hold-out protocol the mean over directions, each answered with the majority of the other datasets, as far as
+    there are any. A tie goes to the class whose name sorts first.
+    """
+    if entry.aggregate == "units":
+        return math.nan
+    if entry.aggregate == "pooled":
+        return _constant_uf1(entry.expected.values(), entry.expected.values(), entry.classes)
+    datasets = sorted({dataset_of(clip) for clip in entry.expected})
+    by_dataset = {name: [c for clip, c in entry.expected.items() if dataset_of(clip) == name] for name in datasets}
+    found = []
+    for name, tested in by_dataset.items():
+        trained = [c for other, classes in by_dataset.items() if other != name for c in classes]
+        found.append(_constant_uf1(trained or tested, tested, entry.classes))
+    return float(np.mean(found))
+
+
+def chance_bound(entry: Entry, *, permutations: int = PERMUTATIONS, seed: int = 0) -> float:
+    """The 97.5 % point of UF1 where the labels say nothing: truths permuted within each subject, predictions kept.
+
+    A model may know who a person is without seeing an expression, so subjects keep their class counts. The models are
+    not fitted again: each was fitted without the subject it answers for, whose labels are exchangeable to it. NaN for
+    several labels a clip and for hold-out means, and where no permutation changes a label.
+    """
+    if entry.aggregate != "pooled":
+        return math.nan
+    joined = join(merge([part for part in entry.predictions.values() if part.rows]), entry.expected)
+    first = next(iter(joined.values()))
+    column = {name: i for i, name in enumerate(entry.classes)}
+    truth = np.array([column[name] for name in first.truth])
+    said = np.array([[column.get(p or "", -1) for p in seed_said.predicted] for seed_said in joined.values()])
+    owners = np.array([entry.subjects.get(clip, clip.rpartition("/")[0]) for clip in first.clips])
+    if all(len(set(truth[owners == owner])) == 1 for owner in set(owners)):
+        return math.nan
+    values = _permuted_uf1(truth, said, np.unique(owners, return_inverse=True)[1], len(column), permutations, seed)
+    return float(np.quantile(values, BOUND, method="higher"))
+
+
+def _permuted_uf1(
+    truth: NDArray[np.intp], said: NDArray[np.intp], owner: NDArray[np.intp], k: int, permutations: int, seed: int
+) -> NDArray[np.float64]:
+    """UF1, the mean over seeds, under each permutation: clips per class and predictions stay, only the hits change."""
+    generator = np.random.default_rng(seed)
+    clips = np.bincount(truth, minlength=k)
+    order = np.argsort(owner, kind="stable")
+    found = np.zeros(permutations)
+    for i in range(permutations):
+        shuffled = np.empty_like(truth)
+        shuffled[order] = truth[np.lexsort((generator.random(len(truth)), owner))]
+        for answers in said:
+            hits = np.bincount(shuffled[shuffled == answers], minlength=k)
+            both = clips + np.bincount(answers[answers >= 0], minlength=k)
+            found[i] += float(np.mean(2 * hits[both > 0] / both[both > 0])) / len(said)
+    return found
+
+
+def _constant_uf1(trained: Iterable[str], tested: Iterable[str], classes: tuple[str, ...]) -> float:
+    counts = Counter(trained)
+    answer = min(counts, key=lambda name: (-counts[name], name))
+    truth = list(tested)
+    return score(truth, [answer] * len(truth), classes, full=False).uf1
