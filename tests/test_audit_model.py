@@ -10,6 +10,7 @@ from mebench.audit.session import Candidate
 from mebench.cli import status
 from mebench.errors import ModelError, UnknownName, UsageError
 from tests.leaky import CAUGHT_BY
+from tests.planted import plant
 
 LEAKY = Path(__file__).parent / "leaky.py"
 
@@ -214,3 +215,32 @@ def test_what_a_model_prints_stays_out_of_the_report(tmp_path, capfd):
     )
     assert status(["audit", "model", f"{tmp_path / 'loud.py'}:Loud", "--only", "repeat", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["clean"]
+
+
+def test_a_users_own_corpus_is_audited_with_its_shortcuts(tmp_path, capsys):
+    """The planted corpus shows its class in a quarter of every frame, the onset included."""
+    root = plant(tmp_path)
+    arguments = ["audit", "model", f"{root / 'means.py'}:Means", "--protocol", str(root / "planted.toml"), "--json"]
+    more = [f"--data=casme2={root / 'corpus'}", "--folds=3", "--only=files", "--only=company", "--only=shortcuts"]
+    assert status(["--home", str(root / "home"), *arguments, *more]) == 0
+    record = json.loads(capsys.readouterr().out)
+    company, files, shortcuts = record["findings"]
+    assert (company["verdict"], files["verdict"]) == ("clean", "clean")
+    assert "planted-loso, 3 of 4 folds" in record["notes"][0]
+    assert shortcuts["figure"] == 1
+    assert "onset frame 1.000" in shortcuts["why"]
+    assert "the model on clips held still 1.000" in shortcuts["why"]
+
+
+def test_a_cheat_that_reads_the_users_store_is_caught(tmp_path):
+    root = plant(tmp_path)
+    question = ModelQuestion(
+        Candidate(f"{LEAKY}:Store"),
+        root / "home",
+        protocol=str(root / "planted.toml"),
+        data={"casme2": str(root / "corpus")},
+        only=("files",),
+    )
+    finding = audit_model(question).findings[0]
+    assert finding.verdict == "caught"
+    assert any(".h5" in item for item in finding.items)

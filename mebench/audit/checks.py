@@ -29,7 +29,7 @@ _EMPTY = "the model is given no input: its test clips are all alike"
 def scrambled(bench: Bench) -> Finding:
     """Whether predictions stay bit for bit under other held-out labels, whether inputs tell of the class or not."""
     changed, clips = Changes(), 0
-    for world, before in ((bench.world, bench.baseline), (bench.null, bench.null_baseline)):
+    for world, before in _both(bench):
         after = bench.run_variant(world, variants.scrambled)
         changed.compare(before.all_rows(), after, exact=True)
         clips += len(before.all_rows())
@@ -57,10 +57,11 @@ def company(bench: Bench) -> Finding:
 
 def folds(bench: Bench) -> Finding:
     """Whether a fold's predictions hang on the folds before it."""
-    changed, before = Changes(), bench.baseline.rows
-    for fold in bench.world.folds[1:]:
-        changed.compare(before[fold.id], bench.run(bench.world, [fold]), exact=False)
-    clips = sum(len(before[fold.id]) for fold in bench.world.folds[1:])
+    changed, clips = Changes(), 0
+    for world, before in _both(bench):
+        for fold in world.folds[1:]:
+            changed.compare(before.rows[fold.id], bench.run(world, [fold]), exact=False)
+            clips += len(before.rows[fold.id])
     return changed.finding("folds", clips, "without the folds that came before")
 
 
@@ -229,6 +230,12 @@ def same(one: Prediction, other: Prediction, *, exact: bool) -> bool:
 def _tied(scores: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> bool:
     top = np.sort(scores[~np.isnan(scores)])[-2:]
     return len(top) == 2 and bool(np.isclose(top[0], top[1], rtol=RELATIVE, atol=ABSOLUTE))
+
+
+def _both(bench: Bench) -> list[tuple[World, Transcript]]:
+    """The world and, if the model runs on noise, the null world, each with its folds as they are."""
+    worlds = [(bench.world, bench.baseline)]
+    return worlds if bench.null_baseline.failed else [*worlds, (bench.null, bench.null_baseline)]
 
 
 def _against_baseline(bench: Bench, found: Transcript, check: str, when: str) -> Finding:

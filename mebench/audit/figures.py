@@ -34,7 +34,7 @@ def scores(lines: Lines, question: FileQuestion) -> Finding:
         return Finding("scores", "not applicable", "no row has a score for every class")
     if question.protocol.multilabel:
         return Finding("scores", "not applicable", "of several classes per clip, none has to be the highest")
-    other = [r.clip for r in rows if r.predicted != _highest(r, classes) and not _tie(r)]
+    other = [row.clip for row in rows if not _is_highest(row, classes)]
     equal = Counter(row.scores for row in rows)
     times = max(equal.values())
     if other:
@@ -52,13 +52,10 @@ def scores(lines: Lines, question: FileQuestion) -> Finding:
     return Finding("scores", "clean", f"{len(rows)} rows predict the class of highest score", 0.0, "share of rows")
 
 
-def _highest(row: Prediction, classes: Sequence[str]) -> str:
-    return classes[max(range(len(classes)), key=lambda i: row.scores[i])]
-
-
-def _tie(row: Prediction) -> bool:
-    top = sorted(row.scores)[-2:]
-    return len(top) == 2 and math.isclose(top[0], top[1], rel_tol=_TIE)
+def _is_highest(row: Prediction, classes: Sequence[str]) -> bool:
+    """Whether no class has a higher score than the one predicted; equal ones may."""
+    own = row.scores[classes.index(row.predicted or "")]
+    return own >= max(row.scores) - _TIE * max(1.0, abs(own))
 
 
 def claims(lines: Lines, question: FileQuestion) -> Finding:

@@ -76,20 +76,18 @@ def equal_files(table: ClipTable, folders: Mapping[str, FrameFolder], progress: 
 def near_duplicates(portraits: Iterable[Portrait]) -> Finding:
     """Whether the onset frames of two subjects' clips are one picture."""
     shown = list(portraits)
-    stack = np.stack([p.coarse.ravel() for p in shown]) if shown else np.zeros((0, 1))
-    other = np.array([[a.clip.subject != b.clip.subject for b in shown] for a in shown], dtype=bool).reshape(
-        2 * (len(shown),)
-    )
-    alike = np.where(np.triu(other, 1), stack @ stack.T, -1.0)
-    if not (alike > -1).any():
+    subjects = np.array([p.clip.subject for p in shown])
+    other = np.triu(subjects[:, None] != subjects[None, :], 1)
+    if not other.any():
         return Finding("duplicates", "not applicable", "the onset frames of fewer than two subjects could be read")
+    stack = np.stack([p.coarse.ravel() for p in shown])
+    alike = np.where(other, stack @ stack.T, -1.0)
     order = np.argsort(-alike, axis=None, kind="stable")[:LOOKED_AT]
     close = [divmod(int(k), len(shown)) for k in order if alike.flat[k] >= SCREENED]
     found = {(i, j): registered_correlation(shown[i].picture, shown[j].picture) for i, j in close}
     highest = max(found.values(), default=float(alike.max()))
-    pairs = tuple(
-        f"{shown[i].clip.id} and {shown[j].clip.id} (r = {r:.3f})" for (i, j), r in found.items() if r >= DUPLICATE
-    )
+    one = {pair: r for pair, r in found.items() if r >= DUPLICATE}
+    pairs = tuple(f"{shown[i].clip.id} and {shown[j].clip.id} (r = {r:.3f})" for (i, j), r in one.items())
     if pairs:
         why = f"one picture under two subjects: {listed(pairs)}"
         return Finding("duplicates", "caught", why, highest, "highest correlation", pairs)
@@ -103,14 +101,16 @@ def registered_correlation(first: Floats, second: Floats) -> float:
     Registration maximises the enhanced correlation coefficient (Evangelidis & Psarakis, TPAMI 2008). -1 where it does
     not converge or leaves less than half of the picture.
     """
-    matrix = np.eye(2, 3, dtype=np.float32)
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-5)
     empty = np.full(first.shape, 255, np.uint8)
     try:
-        _, matrix = cv2.findTransformECC(first, second, matrix, cv2.MOTION_AFFINE, stop, empty, 5)
+        _, found = cv2.findTransformECC(
+            first, second, np.eye(2, 3, dtype=np.float32), cv2.MOTION_AFFINE, stop, empty, 5
+        )
     except cv2.error:
         return -1.0
-    size, how = first.shape[::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    matrix, how = np.asarray(found, np.float32), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = first.shape[::-1]
     moved = cv2.warpAffine(second, matrix, size, flags=how)
     inside = cv2.warpAffine(np.ones_like(second), matrix, size, flags=how) > 0.99
     if inside.mean() < 0.5:

@@ -16,6 +16,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
 
+from platformdirs import user_data_path
+
 from mebench import plugins
 from mebench.audit.folders import FolderWatch
 from mebench.audit.watch import Event, Watch, functions_now, owned_by
@@ -163,9 +165,10 @@ def _introduced(pipe: Connection, candidate: Candidate) -> Description:
 
 def _serve(pipe: Connection, candidate: Candidate, surroundings: Surroundings, scratch: str) -> None:
     """The life of the process: import under watch, describe, run jobs until told to stop, tell what was seen."""
+    usual_home = user_data_path("mebench", appauthor=False)  # a model may look there, whatever it is told
     _settle(surroundings, scratch)
     before = functions_now()
-    watch = Watch([str(place) for place in surroundings.places])
+    watch = Watch(map(str, (*surroundings.places, usual_home)))
     path, colon, _ = candidate.model.rpartition(":")
     if colon and path.endswith(".py"):
         watch.owned = (os.path.realpath(path),)

@@ -35,11 +35,12 @@ _NETWORK = frozenset({"socket.connect", "socket.getaddrinfo", "socket.bind", "so
 _CODE = frozenset({".py", ".pyc", ".pyi", ".so", ".pth"})
 """What an import opens, wherever it lies."""
 _SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/lib/", "/usr/share/", "/lib/")
+_SHARED = ("/dev/shm/", "/dev/mqueue/")  # noqa: S108  what is left there outlives a process
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
-PATCHABLE = ("clips", "evaluation", "folds", "predictions", "protocol", "scores", "scoring")
+PATCHABLE = tuple("clips evaluation execute files folds predictions protocol runs scores scoring".split())
 """Modules of the core whose functions and classes stand between a model and its score."""
-_FOREIGN = ("numpy", "sklearn", "sklearn.base", "sklearn.utils.metadata_routing")
+_FOREIGN = ("builtins", "numpy", "sklearn", "sklearn.base", "sklearn.utils.metadata_routing")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -199,7 +200,7 @@ def _is_software(path: str) -> bool:
     name, suffix = os.path.basename(path), os.path.splitext(path)[1]
     return (
         suffix in _CODE
-        or path.startswith((*_SYSTEM, *_libraries()))
+        or (path.startswith((*_SYSTEM, *_libraries())) and not path.startswith(_SHARED) and name != "mem")
         or any(part in path + os.sep for part in ("/__pycache__/", ".egg-info/", ".dist-info/"))
         or name.startswith(("fontlist", "matplotlibrc"))
         or path in sys.path  # a zip of code
