@@ -141,14 +141,17 @@ def test_a_null_world_keeps_every_values_spread_and_says_nothing_of_the_class(tm
 
 
 def test_a_drawn_clip_moves_where_its_class_says():
-    """Flow of a surprise points up at the brows and nowhere at the mouth; of a happiness up at the mouth's corners."""
+    """Over many clips, flow of a surprise points up at the brows, that of a happiness at the mouth's corners.
+
+    Means of 16 clips whose amounts have SD .7: an error of .18 of the 2 px, and .35 px are two of these.
+    """
     points = drawn.draw_clip("casme2/sub01/EP01_01f", "surprise", 0).landmarks
     field = parse_recipe("onset-apex(middle) > flow")
 
     def upward(label, landmarks):
-        stored = drawn.draw_clip("casme2/sub01/EP01_01f", label, 0)
-        v = field.apply(sample_of(stored, None)).array[..., 1]
-        return float(np.mean([-v[round(y), round(x)] for x, y in points[landmarks]]))
+        clips = [drawn.draw_clip(f"casme2/sub01/EP{i:02d}_01f", label, 0) for i in range(16)]
+        flows = [field.apply(sample_of(stored, None)).array[..., 1] for stored in clips]
+        return float(np.mean([[-v[round(y), round(x)] for x, y in points[landmarks]] for v in flows]))
 
     brows, corners = slice(18, 26), [48, 54]
     assert upward("surprise", brows) > 1

@@ -1,6 +1,7 @@
 """Command x fault: exit status, two lines on standard error, no traceback, nothing on standard output."""
 
 import io
+import json
 import os
 import tempfile
 import zipfile
@@ -274,3 +275,18 @@ def test_fresh_does_not_go_with_a_shard(capsys, corpus, tmp_path):
     assert code == 2
     assert_two_lines(lines)
     assert not (tmp_path / "home").exists()
+
+
+def test_a_home_that_is_typed_comes_before_the_one_in_the_environment(tmp_path, monkeypatch, capsys):
+    """Before the verb or after it; the later of the two is the nearer. `doctor --json` says which home it looked at."""
+    typed, nearer, around = (str(tmp_path / name) for name in ("typed", "nearer", "around"))
+    monkeypatch.setenv("MEBENCH_HOME", around)
+    asked = (
+        (["doctor", "--json"], around),
+        (["--home", typed, "doctor", "--json"], typed),
+        (["doctor", "--home", typed, "--json"], typed),
+        (["--home", typed, "doctor", "--home", nearer, "--json"], nearer),
+    )
+    for arguments, home in asked:
+        assert status(arguments) == 0
+        assert json.loads(capsys.readouterr().out)["home"].split(" (")[0] == home
