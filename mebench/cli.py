@@ -108,9 +108,7 @@ def _options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 
 _folder = click.Path(path_type=Path)
-home_option = click.option(
-    "--home", type=_folder, callback=_home, help="Where store and runs live [env MEBENCH_HOME]."
-)
+home_option = click.option("--home", type=_folder, callback=_home, help="Where store and runs live [env MEBENCH_HOME].")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 jobs_option = click.option("--jobs", type=click.IntRange(1), help="Worker processes [one per core].")
 data_options = _options(

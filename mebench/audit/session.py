@@ -9,7 +9,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -165,6 +165,11 @@ def _introduced(pipe: Connection, candidate: Candidate) -> Description:
 
 def _serve(pipe: Connection, candidate: Candidate, surroundings: Surroundings, scratch: str) -> None:
     """The life of the process: import under watch, describe, run jobs until told to stop, tell what was seen."""
+    with suppress(BrokenPipeError, ConnectionResetError):  # the audit is gone: nobody is left to tell
+        _converse(pipe, candidate, surroundings, scratch)
+
+
+def _converse(pipe: Connection, candidate: Candidate, surroundings: Surroundings, scratch: str) -> None:
     usual_home = user_data_path("mebench", appauthor=False)  # a model may look there, whatever it is told
     _settle(surroundings, scratch)
     before = functions_now()
