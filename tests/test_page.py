@@ -335,7 +335,8 @@ def test_trust_says_what_was_not_recorded_and_what_a_search_may_have_gained():
     header, *body = page.tables["Trust and cost"]
     by_name = {row[0]: dict(zip(header, row, strict=True)) for row in body}
     assert by_name["BEST"]["Tried"] == "best of 12"
-    assert {by_name["BEST"][c] for c in ("Apex from", "Audit", "Replicated", "Parameters", "Time")} == {UNRECORDED}
+    assert {by_name["BEST"][c] for c in ("Apex from", "Audit", "Parameters", "Time")} == {UNRECORDED}
+    assert by_name["BEST"]["Replicated"] == "none"
     uf1 = next(r.uf1 for r in rows(field()) if r.model == "best")
     assert 0 < float(by_name["BEST"]["UF1 less search"]) < uf1
     single = by_name["FLOW-SVM"]
@@ -346,14 +347,19 @@ def test_trust_says_what_was_not_recorded_and_what_a_search_may_have_gained():
 
 def test_facts_an_entry_holds_one_day_are_printed():
     known = entry("m", (0,))
-    for name, value in {"audit": "passed", "replications": 2, "size": 1234567, "seconds": 600.0}.items():
+    for name, value in {
+        "audit": "passed",
+        "replications": "replicated by 2",
+        "size": 1234567,
+        "seconds": 600.0,
+    }.items():
         object.__setattr__(known, name, value)
     shown = dict(
         zip(*[trust_table({"M": known}, {}, FEW).columns, trust_table({"M": known}, {}, FEW).rows[0]], strict=True)
     )
     assert (shown["Audit"], shown["Replicated"], shown["Parameters"], shown["Time"]) == (
         "passed",
-        "2",
+        "replicated by 2",
         "1 234 567",
         "10 min",
     )

@@ -16,12 +16,13 @@ from tests.toy import informative_inputs, toy_protocol, toy_table, toy_task
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+MODEL = next(block for block in BLOCKS if "class " in block)
 
 
 @pytest.fixture
 def mine(tmp_path):
     path = tmp_path / "mine.py"
-    path.write_text(BLOCKS[0])
+    path.write_text(MODEL)
     return plugins.load_model(f"{path}:FlowSvm")
 
 
@@ -34,7 +35,7 @@ def test_the_model_in_ten_lines_is_a_model(mine):
 
 
 def test_the_model_has_about_ten_lines_of_its_own():
-    code = [line for line in BLOCKS[0].splitlines() if line.strip() and not line.startswith(("#", "from", "import"))]
+    code = [line for line in MODEL.splitlines() if line.strip() and not line.startswith(("#", "from", "import"))]
     assert len(code) <= 10
 
 
@@ -57,3 +58,11 @@ def test_every_verb_in_the_readme_exists():
 def test_the_readme_names_every_grade_and_calls_lam_a_reconstruction():
     assert "LAM-like" in README
     assert "grade D" in README
+
+
+def test_the_descriptor_alone_gives_the_vector_that_is_promised():
+    code = next(block for block in BLOCKS if "lbp_top(volume" in block)
+    names = {"volume": np.random.default_rng(0).integers(0, 256, (12, 40, 40), dtype=np.uint8)}
+    exec(code, names)
+    assert names["vector"].shape == (4425,)
+    assert names["vector"].dtype == np.float32

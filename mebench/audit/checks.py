@@ -14,7 +14,6 @@ from mebench.audit.findings import Finding, listed
 from mebench.audit.folders import available
 from mebench.audit.session import Job, Transcript
 from mebench.audit.world import World
-from mebench.folds import Fold
 from mebench.nulls import Evidence, permuted
 from mebench.predictions import Prediction
 from mebench.render import figure
@@ -285,11 +284,6 @@ def _uf1(found: Transcript, world: World) -> float:
     return score(truth, [said.get(item.id) for item in tested], world.task.protocol.classes, full=False).uf1
 
 
-def uf1_of_fold_rows(bench: Bench, rows: Sequence[Prediction], folds: Sequence[Fold]) -> float:
-    """Pooled UF1 of predictions for the test clips of folds."""
-    return _uf1(Transcript({"": tuple(rows)}, {}), replace(bench.world, folds=tuple(folds)))
-
-
 __all__ = [
     "Changes",
     "absent",
@@ -305,5 +299,4 @@ __all__ = [
     "repeat",
     "same",
     "scrambled",
-    "uf1_of_fold_rows",
 ]
