@@ -120,8 +120,8 @@ GUARDS = (
     Guard(
         "every configuration tried is counted",
         "mebench/runs.py",
-        'path = _ledger(home, spec.protocol, spec.fingerprints, spec.model) / f"{spec.id}.json"',
-        'path = _ledger(home, spec.protocol, spec.fingerprints, spec.model) / "one.json"',
+        'return _ledger(home, spec["protocol"], spec["fingerprints"], spec["model"]) / f"{run_id}.json"',
+        'return _ledger(home, spec["protocol"], spec["fingerprints"], spec["model"]) / "one.json"',
         "tests/test_runs.py::test_the_ledger_counts_configurations_once_and_forgets_none",
     ),
 )
