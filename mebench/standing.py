@@ -102,14 +102,16 @@ def leaderboard_text(
 def page(home: Path, protocol: str | None, *, reference: str | None = None, published: bool = False) -> str:
     """The leaderboard as one HTML file; `reference` is the model or run that differences are taken to.
 
-    Figures in print stand last: those under the protocols that have a board, with `published` all there are.
+    Figures in print stand last: those under the protocols that have a board of a real corpus, for rendered faces do not
+    stand beside them; with `published` all there are.
     """
     from mebench.page import Section, page_text  # it loads jinja2
 
     entries = entries_of(home, protocol)
     rows = leaderboard.rows(entries)
     wanted = None if protocol is None else _member_names(protocol)
-    printed = published_tables(wanted if published else {row.protocol for row in rows}, unit_references(rows))
+    real = {row.protocol for row in rows if not row.synthetic}
+    printed = published_tables(wanted if published else real, unit_references(rows))
     matrices = transfer_tables(rows) if wanted is not None and len(wanted) > 1 else []
     apart = (Section("From corpus to corpus", tuple(matrices)), Section("Figures in print", tuple(printed)))
     return page_text(entries, ranked=rows, reference=reference, apart=apart)
