@@ -1,0 +1,120 @@
+"""The verbs on a corpus: look it over, store it, write a synthetic one, forget it."""
+
+import sys
+from typing import Any
+
+import click
+
+from mebench.errors import UsageError
+from mebench.verbs.console import FOLDER, UNFINISHED, emit, home_option, jobs_of, jobs_option, json_option
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("--data", required=True, type=FOLDER, help="The corpus folder.")
+@click.option("--annotation", help="Which release of the annotation, where several lie there.")
+@click.option("--no-corrections", is_flag=True, help="Leave every released value as it is.")
+@click.option("--deep", is_flag=True, help="Decode every frame, to find broken ones.")
+@json_option
+def check(**options: Any) -> int:
+    """Layout, annotation version, counts, missing or broken frames of DATASET."""
+    from mebench import check as checking
+    from mebench.corpora import dataset as reader
+    from mebench.progress import bar
+
+    corpus, root = reader(options["dataset"]), options["data"]
+    table = corpus.load(root, annotation=options["annotation"], corrections=not options["no_corrections"])
+    with bar(f"check {corpus.name}") as progress:
+        report = checking.check(corpus, root, table, deep=options["deep"], progress=progress)
+    emit(report.record()) if options["as_json"] else click.echo(report.text())
+    return 0 if report.ok else 1
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("--data", required=True, type=FOLDER, help="The corpus folder.")
+@click.option("--annotation", help="Which release of the annotation, where several lie there.")
+@click.option("--no-corrections", is_flag=True, help="Leave every released value as it is.")
+@click.option("--variant", help="Which copy of the frames, where several lie there.")
+@click.option(
+    "--on-missing-face",
+    type=click.Choice(["error", "exclude", "nearest"]),
+    default="error",
+    show_default=True,
+    help="What to do where no face is found on the onset frame.",
+)
+@jobs_option
+@json_option
+@home_option
+def prepare(**options: Any) -> int:
+    """Find faces, landmarks and head motion in DATASET, and store the face crops."""
+    from mebench.corpora import dataset as reader
+    from mebench.prepare import prepare as run_prepare
+    from mebench.progress import bar
+
+    corpus = reader(options["dataset"])
+    with bar(f"prepare {corpus.name}") as progress:
+        report = run_prepare(
+            corpus,
+            options["data"],
+            options["home"],
+            annotation=options["annotation"],
+            corrections=not options["no_corrections"],
+            variant=options["variant"],
+            jobs=jobs_of(options["jobs"]),
+            on_missing_face=options["on_missing_face"],
+            progress=progress,
+        )
+    emit(report.record()) if options["as_json"] else click.echo(report.text())
+    return 0 if report.complete else UNFINISHED
+
+
+@click.command()
+@click.argument("dataset", type=click.Choice(["casme2", "samm", "smic"]))
+@click.argument("out", type=FOLDER)
+@click.option("--tier", type=click.Choice(["smoke"]), default="smoke", show_default=True)
+@click.option("--subjects", type=click.IntRange(1), default=8, show_default=True)
+@click.option("--clips", type=click.IntRange(1), help="Clips in all [about ten per subject].")
+@click.option("--amplitude", type=click.FloatRange(0, 20), default=1.0, show_default=True, help="Motion at apex, px.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@jobs_option
+@json_option
+def synth(**options: Any) -> int:
+    """Write a synthetic corpus in the layout of DATASET, with its ground truth beside it."""
+    from mebench.clips import mark_record
+    from mebench.progress import bar
+    from mebench.synth.corpus import write_corpus
+
+    as_json, jobs = options.pop("as_json"), jobs_of(options.pop("jobs"))
+    with bar(f"synth {options['dataset']}") as progress:
+        given = {key: value for key, value in options.items() if value is not None}
+        mark = write_corpus(given.pop("dataset"), given.pop("out"), jobs=jobs, progress=progress, **given)
+    if as_json:
+        emit(mark_record(mark))
+    else:
+        click.echo(f"{mark.clips} clips of {mark.subjects} rendered subjects in {options['out']} (SYNTHETIC).")
+    return 0
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("--subject", metavar="S", help="Only this person, in every modality of the corpus.")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
+@json_option
+@home_option
+def forget(**options: Any) -> int:
+    """Remove everything derived from DATASET, or from one person in it; the corpus' own folder is not touched."""
+    from mebench.forget import forget as remove_traces
+    from mebench.forget import plan
+
+    wanted = (options["home"], options["dataset"], options["subject"])
+    if not options["yes"] and (planned := plan(*wanted)).traces:
+        click.echo(planned.text(), err=True)
+        if not sys.stdin.isatty():
+            raise UsageError("Nobody can be asked whether to remove this.", "Give --yes.")
+        if not click.confirm("Remove it?", err=True):
+            click.echo("Nothing was removed.", err=True)
+            return 0
+    forgotten = remove_traces(*wanted)
+    emit(forgotten.record()) if options["as_json"] else click.echo(forgotten.text())
+    return 0

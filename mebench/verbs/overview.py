@@ -1,0 +1,55 @@
+"""The verbs that say what there is: lists, one thing in full, this installation."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mebench.verbs.console import data_options, emit, home_option, json_option
+
+
+@click.command(name="list")
+@click.argument("what", type=click.Choice(["datasets", "protocols", "models", "runs"]))
+@json_option
+@home_option
+def list_(what: str, home: Path, as_json: bool) -> int:  # noqa: FBT001
+    """What there is."""
+    from mebench.catalogue import listing
+
+    rows = listing(what, home)
+    if as_json:
+        emit({"schema": "mebench.list/1", what: rows})
+    else:
+        for row in rows:
+            click.echo("  ".join(str(value) for value in row.values()))
+    return 0
+
+
+@click.command()
+@click.argument("name")
+@data_options
+@click.option("--amplitude", is_flag=True, help="Of a run: its errors by how much moved, from the stored frames.")
+@json_option
+@home_option
+def show(**options: Any) -> int:
+    """A protocol, suite, corpus, model or run in words, or as JSON."""
+    from mebench.catalogue import show_anything
+
+    shown = show_anything(options)
+    emit(shown.record) if options["as_json"] else click.echo(shown.text)
+    return 0
+
+
+@click.command()
+@json_option
+@home_option
+def doctor(home: Path, as_json: bool) -> int:  # noqa: FBT001
+    """This installation: versions, landmark model and its licence, home, free space."""
+    from mebench.catalogue import diagnosis
+
+    facts = diagnosis(home)
+    if as_json:
+        emit({"schema": "mebench.doctor/1", **facts})
+    else:
+        click.echo("\n".join(f"{key}: {value}" for key, value in facts.items()))
+    return 0

@@ -1,0 +1,94 @@
+"""The verbs that fit models: the demo, a run, and folds of another lab's run again."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mebench.verbs.console import (
+    FOLDER,
+    UNFINISHED,
+    command_line,
+    data_options,
+    emit,
+    home_option,
+    jobs_of,
+    jobs_option,
+    json_option,
+    screen,
+)
+
+
+@click.command()
+@click.option("--fresh", is_flag=True, help="Start over in a new folder.")
+@jobs_option
+@home_option
+def demo(home: Path, jobs: int | None, fresh: bool) -> int:  # noqa: FBT001
+    """Synthetic corpora -> models -> leaderboard; needs no licence."""
+    from mebench.demo import demonstrate
+
+    width, colour = screen()
+    return demonstrate(home, jobs=jobs_of(jobs), fresh=fresh, echo=click.echo, width=width, colour=colour)
+
+
+@click.command()
+@click.argument("model")
+@click.option("--protocol", required=True, help="A protocol, a suite, or a TOML file.")
+@click.option("--dataset", "only", multiple=True, help="Only the members of a suite on these corpora; repeatable.")
+@data_options
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many seeds, from 0.")
+@click.option("--preset", metavar="NAME", help="Parameters as a publication used them; mebench show MODEL lists them.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the model; repeatable.")
+@click.option("--shard", metavar="I/N", help="Only every N-th fold, from the I-th; over one shared home.")
+@click.option("--allow-partial", is_flag=True, help="Run although clips of the release are missing.")
+@click.option("--fresh", is_flag=True, help="Discard what this run has finished and start over.")
+@click.option("--estimate", is_flag=True, help="Time one fold and say how long the rest will take.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@jobs_option
+@json_option
+@home_option
+def run(**options: Any) -> int:
+    """Train and test MODEL (a name or file.py:Class) on every fold of a protocol; the same command resumes."""
+    from mebench.execute import run_request
+    from mebench.progress import bar
+    from mebench.requests import Request
+
+    request = Request.of(options, command=command_line())
+    with bar(f"run {options['model']}") as progress:
+        report = run_request(request, jobs=jobs_of(options["jobs"]), progress=progress)
+    emit(report.record()) if options["as_json"] else click.echo(report.text())
+    return 0 if report.complete else UNFINISHED
+
+
+@click.command()
+@click.argument("file", type=FOLDER)
+@click.option("--folds", type=click.IntRange(1), default=5, show_default=True, help="How many folds to fit again.")
+@click.option("--seed", type=click.IntRange(0), help="Draws the folds [bundle and key draw them].")
+@click.option("--lab", metavar="NAME", help="Who signs; kept in the home when first given.")
+@click.option("--trust", is_flag=True, help="Run the model's source that the bundle brings, on this machine.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("-o", "--output", type=FOLDER, help="The record to write [replication-RUN.json, here].")
+@click.option("--import", "add", is_flag=True, help="FILE is a lab's record: enter it beside the run of this home.")
+@data_options
+@jobs_option
+@json_option
+@home_option
+def replicate(**options: Any) -> int:
+    """Fit folds of a bundle again on corpora of one's own, and sign what came of it; or --import such a record."""
+    from mebench.files import write_text_atomic
+    from mebench.replication import add_record, record_text
+
+    if options["add"]:
+        found = add_record(options["home"], options["file"])
+        emit(found.record()) if options["as_json"] else click.echo(found.text())
+        return 0
+    from mebench.progress import bar
+    from mebench.replicate import Wish
+    from mebench.replicate import replicate as fit_again
+
+    with bar(f"replicate {options['file'].name}") as progress:
+        found = fit_again(Wish.of(options), jobs=jobs_of(options["jobs"]), progress=progress)
+    output = options["output"] or Path(f"replication-{found.run}.json")
+    write_text_atomic(output, record_text(found))
+    emit({**found.record(), "file": str(output)}) if options["as_json"] else click.echo(f"{found.text()}\n{output}")
+    return 0
