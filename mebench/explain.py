@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import clone
 
 from mebench.drawing import checked_map
 from mebench.errors import DataError, MebenchError, ModelError, UnknownName
@@ -30,7 +29,7 @@ from mebench.parallel import run_tasks
 from mebench.predictions import Prediction
 from mebench.progress import Progress, silent
 from mebench.protocol import Fold, Task
-from mebench.refit import Question, Refit, prepare_refit, restored_model
+from mebench.refit import Held, Question, Refit, prepare_refit, restored_model
 
 Doubles = npt.NDArray[np.float64]
 
@@ -106,7 +105,7 @@ def explain_clip(question: Question, *, jobs: int = 1, progress: Progress = sile
 
 def explain_fold(job: FoldJob) -> FoldAnswer:
     """What the model of this fold says, fitted by the fold loop on the fold's training clips. Runs in a worker."""
-    held = _Held(restored_model(job.model, job.parameters))
+    held = Held(restored_model(job.model, job.parameters))
     try:
         rows = evaluate_fold(held, job.task, job.fold, job.inputs, job.seed)
         values = _importance(held.model) if job.clip is None else _contributions(held.model, job.inputs[job.clip])
@@ -129,21 +128,6 @@ def feature_names(model: Any, method: str) -> tuple[str, ...]:
             f"Explain a model that offers {', '.join(f'{name}()' for name in needed)}, or add them to this one.",
         )
     return tuple(map(str, model.feature_names_out()))
-
-
-class _Held:
-    """A model that is still at hand once the fold loop has fitted it.
-
-    The loop fits a clone of what it is given. This hands out the clone and keeps it, so that explaining needs no fold
-    loop of its own: what reaches `fit` is decided in one place.
-    """
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    def __sklearn_clone__(self) -> Any:
-        self.model = clone(self.model)
-        return self.model
 
 
 def _job(refit: Refit, fold: Fold, clip: str | None = None) -> FoldJob:

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sklearn.base import clone
+
 from mebench import plugins, runs
 from mebench.clips import canonical_json
 from mebench.corpora import given_tables, parse_pairs, tables_for, unavailable
@@ -82,6 +84,21 @@ class Refit:
         return [then.get(row.clip) == row.predicted for row in rows]
 
 
+class Held:
+    """A model that is still at hand once the fold loop has fitted it.
+
+    The loop fits a clone of what it is given. This hands out the clone and keeps it, so that explaining needs no fold
+    loop of its own: what reaches `fit` is decided in one place.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __sklearn_clone__(self) -> Any:
+        self.model = clone(self.model)
+        return self.model
+
+
 def prepare_refit(question: Question, *, jobs: int = 1, progress: Progress = silent) -> Refit:
     """The run made ready, its inputs from the cache.
 
@@ -137,4 +154,4 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
-__all__ = ["Question", "Refit", "prepare_refit", "restored_model"]
+__all__ = ["Held", "Question", "Refit", "prepare_refit", "restored_model"]
