@@ -1,6 +1,6 @@
 """What the models see on the smoke corpus, and what they do not.
 
-Usage: python -m benchmarks.evidence HOME [--jobs N] [--corpus-seed N] [PART ...]
+Usage: python -m benchmarks.evidence HOME [--jobs N] [--corpus-seeds N ...] [--only NAME ...] [PART ...]
 
 Parts: `models` each model beside its own permutation null, `magnification` LAM with and without it, `amplitude` UF1
 against the motion at the apex, `shortcuts` classifiers that are given no expression, `null` every model on the null
@@ -13,7 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,17 +64,23 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.evidence")
     parser.add_argument("home", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--corpus-seed", type=int, default=0)
+    parser.add_argument("--corpus-seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--only", nargs="+", default=[""], metavar="NAME")
     parser.add_argument("parts", nargs="*", metavar="PART")
     options = parser.parse_intermixed_args(arguments)
-    every = trials(options.home, options.corpus_seed)
+    every = trials(options.home)
     unknown = set(options.parts) - {*every, "residual"}
     if unknown:
         parser.error(f"no part is named {', '.join(sorted(unknown))}; there are {', '.join(every)} and residual")
-    found = {part: members for part, members in every.items() if not options.parts or part in options.parts}
-    for amplitude in sorted({t.amplitude for part in found.values() for t in part}):
-        corpus_of(options.home, amplitude, options.jobs, options.corpus_seed)
-    wanted = {f"{t.part}/{t.name}": t for part in found.values() for t in part}
+    found = {
+        part: [trial for trial in members if trial.name.startswith(tuple(options.only))]
+        for part, members in every.items()
+        if not options.parts or part in options.parts
+    }
+    seeds = tuple(options.corpus_seeds)
+    wanted = {f"{t.part}/{t.name}/{s}": replace(t, seed=s) for part in found.values() for t in part for s in seeds}
+    for amplitude, seed in sorted({(t.amplitude, t.seed) for t in wanted.values()}):
+        corpus_of(options.home, amplitude, options.jobs, seed)
     for trial in wanted.values():
         warm_inputs(trial, options.jobs)
     for outcome in run_tasks(measured, wanted, jobs=options.jobs):
@@ -82,18 +88,19 @@ def main(arguments: list[str]) -> int:
             raise outcome.error
         sys.stderr.write(f"{outcome.name}\n")
     for part, members in found.items():
-        print_table(part, members)
+        print_table(part, members, seeds)
     if not options.parts or "residual" in options.parts:
-        print_residual(corpus_of(options.home, 1.0, options.jobs, options.corpus_seed))
+        for seed in seeds:
+            print_residual(corpus_of(options.home, 1.0, options.jobs, seed))
     return 0
 
 
-def trials(home: Path, seed: int) -> dict[str, list[Trial]]:
-    """Every line of every table, on the corpora of one seed."""
+def trials(home: Path) -> dict[str, list[Trial]]:
+    """Every line of every table."""
 
     def trial(part: str, name: str, model: str, amplitude: float = 1.0, **more: Any) -> Trial:
         settings = {**MODELS.get(model, {}), **more.pop("settings", {})}
-        return Trial(part, name, home, amplitude, model, settings, seed=seed, **more)
+        return Trial(part, name, home, amplitude, model, settings, **more)
 
     seeing = [name for name in MODELS if name != "constant"]
     models = [trial("models", name, name, permutations=0 if name == "constant" else PERMUTATIONS) for name in MODELS]
@@ -248,12 +255,20 @@ CLASSIFIERS: dict[str, Any] = {
 }
 
 
-def print_table(part: str, members: list[Trial]) -> None:
+def pooled(trial: Trial, seeds: tuple[int, ...]) -> Evidence:
+    """The means over corpora: of UF1 per model seed, and of the nulls draw by draw, which are independent."""
+    each = [measured(replace(trial, seed=seed)) for seed in seeds]
+    scores, nulls = (np.array([getattr(one, name) for one in each]).mean(axis=0) for name in ("uf1", "null"))
+    return Evidence(tuple(scores.tolist()), tuple(nulls.tolist()))
+
+
+def print_table(part: str, members: list[Trial], seeds: tuple[int, ...]) -> None:
     """One table: mean UF1, seeds, and the null's 97.5 % point where one was computed."""
-    print(f"\n{part}: {PROTOCOL}, {SUBJECTS} rendered subjects, {CLIPS} clips, SYNTHETIC")
+    corpora = f"corpus seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    print(f"\n{part}: {PROTOCOL}, {SUBJECTS} rendered subjects, {CLIPS} clips, {corpora}, SYNTHETIC")
     print(f"{'':42} {'UF1':>6} {'SD':>6} {'97.5 % of null':>15} {'p':>7}  above")
     for trial in members:
-        found = measured(trial)
+        found = pooled(trial, seeds)
         spread = float(np.std(found.uf1, ddof=1)) if len(found.uf1) > 1 else 0.0
         line = f"{trial.name:42} {found.mean:6.3f} {spread:6.3f}"
         if found.null:
