@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from inspect import getdoc
 from pathlib import Path
@@ -233,6 +233,7 @@ def _show_run(run: runs.StoredRun) -> Shown:
     folder = run.seeds[0].path.parent
     seeds = {seed.seed: seed.status() for seed in run.seeds}
     failed = {f"seed {seed.seed} fold {fold}": what for seed in run.seeds for fold, what in seed.failures().items()}
+    cost = run.cost()
     record = {
         "schema": "mebench.run-record/1",
         "id": run.id,
@@ -241,6 +242,7 @@ def _show_run(run: runs.StoredRun) -> Shown:
         "spec": spec,
         "environment": manifest["environment"],
         "command": manifest["command"],
+        "cost": asdict(cost) if cost else None,
         "preset": _preset_of(manifest),
         "missing": manifest["missing"],
         "flags": manifest["flags"],
@@ -252,6 +254,7 @@ def _show_run(run: runs.StoredRun) -> Shown:
     lines += [f"  privilege {spec['facts']['privilege']}, selection {spec['selection']}"]
     lines += [f"  preset {preset}"] if (preset := _preset_of(manifest)) else []
     lines += [f"  {key}={value}" for key, value in spec["parameters"].items()]
+    lines += [f"  {cost.time} in its folds, {cost.size or 'size not recorded'}"] if cost else []
     lines += [f"  seed {seed}: {status}" for seed, status in seeds.items()]
     lines += [f"  {where} failed: {what}" for where, what in failed.items()]
     lines += [f"  no input for {clip}: {why}" for clip, why in manifest["missing"].items()]

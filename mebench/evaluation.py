@@ -13,7 +13,8 @@ its y is (n, k) of 0 and 1 in the order of the protocol's classes, and so is its
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,10 @@ from mebench.protocol import Fold, Task
 Inputs = Mapping[str, NDArray[Any]]
 Answers = tuple[Sequence[str], Sequence[tuple[float, ...]]]
 """Per test clip what was predicted and a score per class."""
+Fit = Callable[[Sequence[str], Any, int], tuple[Any, Any]]
+"""From training clips, their labels and a seed to a fresh model fitted on them, and the input of the test clips."""
+Seen = Callable[[Any, Any], None]
+"""Is shown each model once it is fitted, with the input of the test clips; what it does changes no prediction."""
 ABSENT, PRESENT = "absent", "present"
 
 
@@ -39,7 +44,9 @@ def evaluate_task(model: Any, task: Task, inputs: Inputs | None = None, seeds: I
     return Predictions(task.protocol.name, task.protocol.classes, tuple(rows))
 
 
-def evaluate_fold(model: Any, task: Task, fold: Fold, inputs: Inputs, seed: int) -> tuple[Prediction, ...]:
+def evaluate_fold(
+    model: Any, task: Task, fold: Fold, inputs: Inputs, seed: int, seen: Seen | None = None
+) -> tuple[Prediction, ...]:
     """Predictions of a fresh copy of the model, fitted on the fold's training clips, for its test clips.
 
     Raises ModelError where the answer of the model has the wrong shape or holds an undeclared class, and where the
@@ -55,26 +62,23 @@ def evaluate_fold(model: Any, task: Task, fold: Fold, inputs: Inputs, seed: int)
     ask = _single
     if task.protocol.multilabel:
         ask = _all_units if _answers_sets(model, task) else _unit_by_unit
-    predicted, scores = ask(model, task, fold, inputs, train, test, seed)
+    fit = partial(_fitted, model, task, inputs, test, seen)
+    predicted, scores = ask(fit, task, fold, train, test, seed)
     return tuple(
         Prediction(clip, fold.id, seed, labels[clip], answer, values)
         for clip, answer, values in zip(test, predicted, scores, strict=True)
     )
 
 
-def _single(
-    model: Any, task: Task, fold: Fold, inputs: Inputs, train: Sequence[str], test: Sequence[str], seed: int
-) -> Answers:
+def _single(fit: Fit, task: Task, fold: Fold, train: Sequence[str], test: Sequence[str], seed: int) -> Answers:
     labels = {item.id: item.label for item in task.items}
-    fitted, held_out = _fitted(model, task, inputs, train, test, [labels[c] for c in train], fold_seed(seed, fold.id))
+    fitted, held_out = fit(train, [labels[c] for c in train], fold_seed(seed, fold.id))
     with sklearn.config_context(enable_metadata_routing=True):
         predicted = _checked_labels(fitted.predict(held_out), test, fold, task.protocol.classes, task.protocol.name)
         return predicted, class_scores(fitted, held_out, task.protocol.classes)
 
 
-def _unit_by_unit(
-    model: Any, task: Task, fold: Fold, inputs: Inputs, train: Sequence[str], test: Sequence[str], seed: int
-) -> Answers:
+def _unit_by_unit(fit: Fit, task: Task, fold: Fold, train: Sequence[str], test: Sequence[str], seed: int) -> Answers:
     """One binary model per class; a class that all or none of the training clips hold is predicted so, without one."""
     held = {item.id: item.labels for item in task.items}
     present: list[list[bool]] = []
@@ -85,7 +89,7 @@ def _unit_by_unit(
             present.append([y[0] == PRESENT] * len(test))
             scores.append([math.nan] * len(test))
             continue
-        fitted, held_out = _fitted(model, task, inputs, train, test, y, fold_seed(seed, f"{fold.id} {name}"))
+        fitted, held_out = fit(train, y, fold_seed(seed, f"{fold.id} {name}"))
         with sklearn.config_context(enable_metadata_routing=True):
             given = _checked_labels(fitted.predict(held_out), test, fold, (ABSENT, PRESENT), "one-vs-rest")
             present.append([answer == PRESENT for answer in given])
@@ -93,13 +97,11 @@ def _unit_by_unit(
     return _named_sets(zip(*present, strict=True), task), list(zip(*scores, strict=True))
 
 
-def _all_units(
-    model: Any, task: Task, fold: Fold, inputs: Inputs, train: Sequence[str], test: Sequence[str], seed: int
-) -> Answers:
+def _all_units(fit: Fit, task: Task, fold: Fold, train: Sequence[str], test: Sequence[str], seed: int) -> Answers:
     """One model for all classes at once; only `predict_proba` (n, k) is taken for scores."""
     held = {item.id: item.labels for item in task.items}
     y = np.array([[int(name in held[c]) for name in task.protocol.classes] for c in train])
-    fitted, held_out = _fitted(model, task, inputs, train, test, y, fold_seed(seed, fold.id))
+    fitted, held_out = fit(train, y, fold_seed(seed, fold.id))
     shape = (len(test), len(task.protocol.classes))
     with sklearn.config_context(enable_metadata_routing=True):
         given = np.asarray(fitted.predict(held_out))
@@ -129,13 +131,23 @@ def _answers_sets(model: Any, task: Task) -> bool:
 
 
 def _fitted(
-    model: Any, task: Task, inputs: Inputs, train: Sequence[str], test: Sequence[str], y: Any, seed: int
+    model: Any,
+    task: Task,
+    inputs: Inputs,
+    test: Sequence[str],
+    seen: Seen | None,
+    train: Sequence[str],
+    y: Any,
+    seed: int,
 ) -> tuple[Any, Any]:
     """A fresh copy of the model fitted on the training clips, and the input of the test clips."""
     fitted = _seeded(clone(model), seed)
     with sklearn.config_context(enable_metadata_routing=True):
         fitted.fit(_stack(inputs, train), np.asarray(y), **_groups(fitted, task, train))
-    return fitted, _stack(inputs, test)
+    held_out = _stack(inputs, test)
+    if seen:
+        seen(fitted, held_out)
+    return fitted, held_out
 
 
 def blank_inputs(task: Task) -> Inputs:

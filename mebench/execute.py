@@ -9,6 +9,7 @@ from typing import Any
 from mebench import plugins, runs
 from mebench.api import aggregate_of
 from mebench.corpora import given_tables, tables_for, unavailable
+from mebench.cost import Cost, Witness
 from mebench.errors import MebenchError, UsageError
 from mebench.evaluation import Inputs, blank_inputs, evaluate_fold
 from mebench.files import fault_point
@@ -20,6 +21,7 @@ from mebench.progress import Progress, silent
 from mebench.protocol import Fold, Protocol, Suite, Task, load_protocol, resolve
 from mebench.requests import MemberReport, Request, RunReport
 from mebench.runs import RunSpec, SeedRun
+from mebench.verdicts import Identity
 
 NO_INPUT = "none"
 PROBED_CLIPS = 6  # enough to see past the first, which compiles and loads
@@ -48,12 +50,12 @@ class FoldJob:
 
 @dataclass(frozen=True, slots=True)
 class FoldResult:
-    """Predictions of a fold, or what the model raised; `seconds` and `peak_mib` are for estimates, never stored."""
+    """Predictions of a fold and what it cost, or what the model raised; `peak_mib` is for estimates, never stored."""
 
     rows: tuple[Prediction, ...] = ()
     what: str = ""
     trace: str = ""
-    seconds: float = 0.0
+    cost: Cost | None = None
     peak_mib: float = 0.0
 
 
@@ -98,29 +100,41 @@ def recipe_of(model: Any) -> str:
     return str(model.inputs()) if hasattr(model, "inputs") else NO_INPUT
 
 
+def identity_of(source: plugins.ModelSource, model: Any) -> Identity:
+    """Which model this is, wherever it runs: seed and device are no part of it."""
+    parameters = {k: v for k, v in model.get_params(deep=False).items() if k not in ("random_state", "device")}
+    return Identity(
+        model=source.name,
+        version=int(getattr(model, "version", 1)),
+        digest=source.digest,
+        parameters={key: plain(value) for key, value in parameters.items()},
+        weights=dict(model.weights()) if hasattr(model, "weights") else {},
+    )
+
+
 def spec_of(request: Request, task: Task, model: Any, recipe: str, input_key: str) -> RunSpec:
     """Everything that decides what this run predicts."""
-    source = plugins.load_model(request.model)
-    privilege = parse_recipe(recipe).privilege
-    parameters = {k: v for k, v in model.get_params(deep=False).items() if k not in ("random_state", "device")}
+    identity = identity_of(plugins.load_model(request.model), model)
+    parsed = parse_recipe(recipe)
     return RunSpec(
         protocol=task.protocol.name,
         protocol_digest=task.protocol.digest,
         fingerprints=dict(task.fingerprints),
-        model=source.name,
-        model_version=int(getattr(model, "version", 1)),
-        model_digest=source.digest,
-        parameters={key: plain(value) for key, value in parameters.items()},
+        model=identity.model,
+        model_version=identity.version,
+        model_digest=identity.digest,
+        parameters=identity.parameters,
         recipe=recipe,
         input_key=input_key,
         selection=str(getattr(model, "selection", "undeclared")),
-        weights=dict(model.weights()) if hasattr(model, "weights") else {},
+        weights=identity.weights,
         partial=task.partial,
         facts={
             "title": str(getattr(model, "title", type(model).__name__)),
             "fidelity": getattr(model, "fidelity", None),
             "source": str(getattr(model, "source", "")),
-            "privilege": privilege,
+            "privilege": parsed.privilege,
+            "apex_source": parsed.apex_source,
         },
     )
 
@@ -144,12 +158,10 @@ def estimate(request: Request, task: Task, jobs: int, progress: Progress = silen
         whole = seconds * len(task.items) / jobs
         notes.append(f"inputs: {seconds:.2f} s per clip, {len(task.items)} clips: about {_span(whole)}, then cached")
     fold = max(task.folds, key=lambda f: len(f.train))
-    result = timed_fold(FoldJob.of(request, task, fold, inputs, seed=0), model)
+    result, seconds = timed_fold(FoldJob.of(request, task, fold, inputs, seed=0), model)
     folds = len(task.folds) * request.seeds
-    whole = result.seconds * folds / jobs
-    notes.append(
-        result.what or f"folds: {result.seconds:.1f} s each, {folds} folds: about {_span(whole)} with {jobs} jobs"
-    )
+    whole = seconds * folds / jobs
+    notes.append(result.what or f"folds: {seconds:.1f} s each, {folds} folds: about {_span(whole)} with {jobs} jobs")
     notes.append(
         f"memory: {result.peak_mib:.0f} MiB at the peak of one job, about {result.peak_mib * jobs:.0f} MiB in all"
     )
@@ -159,26 +171,33 @@ def estimate(request: Request, task: Task, jobs: int, progress: Progress = silen
 
 def run_fold(job: FoldJob) -> FoldResult:
     """The predictions of one fold; whatever the model raises becomes a record. Runs in a worker."""
-    started = time.perf_counter()
+    witness = Witness()
     try:
         model = build_model(job.model, job.settings, job.device, job.preset)
-        rows = evaluate_fold(model, job.task, job.fold, job.inputs, job.seed)
+        started = time.perf_counter()  # what a process loads when it first sees a model is no part of the fold
+        rows = evaluate_fold(model, job.task, job.fold, job.inputs, job.seed, witness)
+        seconds = time.perf_counter() - started
         fault_point("in-fold")
     except MebenchError as fault:
         return FoldResult(what=fault.what, trace=traceback.format_exc())
     except Exception as fault:  # the fold boundary: a stranger's model may raise anything
         return FoldResult(what=f"{type(fault).__name__}: {fault}", trace=traceback.format_exc())
-    return FoldResult(rows, seconds=time.perf_counter() - started, peak_mib=_peak_mib())
+    return FoldResult(rows, cost=witness.cost(seconds), peak_mib=_peak_mib())
 
 
-def timed_fold(job: FoldJob, model: Any) -> FoldResult:
-    """The fold's result with the seconds a whole fold takes; of a model with `epochs`, told from two of them."""
+def timed_fold(job: FoldJob, model: Any) -> tuple[FoldResult, float]:
+    """The fold's result and the seconds a whole fold takes; of a model with `epochs`, told from two of them."""
     epochs = model.get_params(deep=False).get("epochs")
     if not isinstance(epochs, int) or epochs <= 2:
-        return run_fold(job)
+        result = run_fold(job)
+        return result, _seconds(result)
     run_fold(replace(job, settings={**job.settings, "epochs": "1"}))  # loads and warms up, which happens once
     timed = run_fold(replace(job, settings={**job.settings, "epochs": "2"}))
-    return replace(timed, seconds=timed.seconds / 2 * epochs)
+    return timed, _seconds(timed) / 2 * epochs
+
+
+def _seconds(result: FoldResult) -> float:
+    return result.cost.seconds if result.cost else 0.0
 
 
 def _members(request: Request) -> Sequence[Protocol]:
@@ -237,7 +256,7 @@ def _run_folds(
         if result.what:
             seed_run.save_failure(fold, result.what, result.trace)
         else:
-            seed_run.save_fold(fold, result.rows)
+            seed_run.save_fold(fold, result.rows, result.cost)
             runs.note_tried(request.home, spec)
         progress(ended, total, f"{task.protocol.name} seed {seed_run.seed} fold {fold}")
 

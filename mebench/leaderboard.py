@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from itertools import chain, groupby
 from typing import Literal
 
+from mebench.cost import Cost
 from mebench.errors import ModelError
 from mebench.intervals import COVERAGE_NOTE, Interval, intervals_of
 from mebench.predictions import Predictions, merge
@@ -26,6 +27,7 @@ from mebench.scoring import (
     score_predictions,
     sd,
 )
+from mebench.verdicts import NOT_AUDITED
 
 Status = Literal["complete", "incomplete", "failed"]
 Selection = Literal["fixed", "inner", "peeked", "undeclared"]
@@ -45,8 +47,9 @@ class Entry:
     such as two synthetic corpora. `expected` maps clip id to class, `subjects` clip id to subject (by default the id's
     first two parts). `tried` counts the configurations scored under this protocol, this one included. `caveats` is what
     must stand beside every score under the protocol, as that it is not subject-independent; `replications` what other
-    laboratories found when they fitted folds again. Raises ModelError where the title of a fidelity D model does not
-    say `-like`.
+    laboratories found when they fitted folds again; `apex_source` whose apex frame the input took, and `cost` what the
+    run cost, empty or None where it was not recorded; `audit` what an audit of that very model said. Raises ModelError
+    where the title of a fidelity D model does not say `-like`.
     """
 
     protocol: str
@@ -76,6 +79,9 @@ class Entry:
     published: bool = False
     caveats: str = ""
     replications: str = ""
+    apex_source: str = ""
+    cost: Cost | None = None
+    audit: str = NOT_AUDITED
 
     def __post_init__(self) -> None:
         if self.fidelity == "D" and "-like" not in self.title:
@@ -91,7 +97,8 @@ class Row:
 
     `peeked_uf1` takes the place of the scores where the epoch was chosen on the held-out clips. `rank` is None for
     what is not ranked. `uf1_low` to `uar_high` bound 95 % intervals over subjects (see `intervals`), NaN where none can
-    be given; `interval_remarks` say why, or what it leaves out.
+    be given; `interval_remarks` say why, or what it leaves out. `input_shape` is of one clip, as `28x28x3`. What a run
+    took in time is no column: it differs from repetition to repetition, and rows of equal runs are equal.
     """
 
     protocol: str
@@ -137,6 +144,10 @@ class Row:
     interval_remarks: str
     caveats: str
     replications: str
+    apex_source: str
+    trainable_parameters: int | None
+    input_shape: str
+    audit: str
 
     @property
     def board(self) -> tuple[bool, str, int, str, str]:
@@ -322,6 +333,10 @@ def _row(entry: Entry, dataset: str, cards: Sequence[ScoreCard], intervals: Mapp
         interval_remarks="; ".join(given["uf1"].remarks) if given else "",
         caveats=entry.caveats,
         replications=entry.replications,
+        apex_source=entry.apex_source,
+        trainable_parameters=entry.cost.trainable if entry.cost else None,
+        input_shape=entry.cost.notes().get("shape", "") if entry.cost else "",
+        audit=entry.audit,
     )
 
 

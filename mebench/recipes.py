@@ -186,6 +186,19 @@ class Recipe:
     def reads_apex(self) -> bool:
         return PRIVILEGES.index(self.privilege) >= PRIVILEGES.index("apex")
 
+    @property
+    def apex_source(self) -> str:
+        """Whose apex the input takes: `coded`, the `source` that a step on whole clips names instead, or "" for none.
+
+        Steps that find an apex in frames name where it is from by a parameter of that name.
+        """
+        for bound in self.steps:
+            if bound.privilege == "apex":
+                return "coded"
+            if bound.takes == "frames" and "source" in bound.parameters:
+                return str(bound.parameters["source"])
+        return ""
+
     def apply(self, sample: Sample) -> Sample:
         """The sample after all steps; ModelError where a step raises what no step should."""
         for bound in self.steps:

@@ -20,8 +20,9 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from mebench.clips import canonical_json
+from mebench.cost import Cost, cost_of, total
 from mebench.errors import RunError, StoreError, UnknownName
-from mebench.files import read_sealed, sidecar, write_sealed, write_text_atomic
+from mebench.files import read_seal, read_sealed, sidecar, write_sealed, write_text_atomic
 from mebench.predictions import Prediction, Predictions, read_csv
 
 SCHEMA = "mebench.run/1"
@@ -118,10 +119,13 @@ class SeedRun:
             return "complete"
         return "failed" if self.failures() else "incomplete"
 
-    def save_fold(self, fold: str, rows: Sequence[Prediction]) -> None:
-        """Writes the fold's predictions, then their digest: a kill between the two leaves the fold undone."""
+    def save_fold(self, fold: str, rows: Sequence[Prediction], cost: Cost | None = None) -> None:
+        """Writes the fold's predictions, then their digest: a kill between the two leaves the fold undone.
+
+        What the fold cost stands with the digest, so that predictions are the same bytes however long they took.
+        """
         made = Predictions(self.manifest["spec"]["protocol"], self.classes, tuple(rows))
-        write_sealed(self._fold_file(fold, ".csv"), made.to_csv().encode(), {})
+        write_sealed(self._fold_file(fold, ".csv"), made.to_csv().encode(), cost.notes() if cost else {})
         self._fold_file(fold, ".failed.json").unlink(missing_ok=True)
 
     def save_failure(self, fold: str, what: str, trace: str) -> None:
@@ -137,6 +141,10 @@ class SeedRun:
             if self.done(fold):
                 rows += read_csv(self._fold_file(fold, ".csv"), self.classes, protocol=protocol).rows
         return Predictions(protocol, self.classes, tuple(rows))
+
+    def costs(self) -> list[Cost | None]:
+        """What each finished fold cost, None for one that did not record it."""
+        return [cost_of(read_seal(self._fold_file(fold, ".csv"))[1]) for fold in self.folds if self.done(fold)]
 
     def finish(self) -> Path | None:
         """Writes `predictions.csv` once every fold is done, and says where; None before."""
@@ -166,6 +174,10 @@ class StoredRun:
         """The worst status of its seeds."""
         found = {seed.status() for seed in self.seeds}
         return "failed" if "failed" in found else "incomplete" if "incomplete" in found else "complete"
+
+    def cost(self) -> Cost | None:
+        """What the finished folds of all its seeds cost; None where one of them did not record it."""
+        return total(cost for seed in self.seeds for cost in seed.costs())
 
 
 def environment() -> dict[str, str]:

@@ -17,10 +17,14 @@ from mebench.protocol import Suite, load_protocol, protocol_names
 from mebench.render import Table, latex, markdown, terminal
 from mebench.replication import remarks, replications
 from mebench.show import NOT_INDEPENDENT, caveats
+from mebench.verdicts import NOT_AUDITED, verdict_of
 
 
-def entry_of_run(run: runs.StoredRun, *, tried: int) -> Entry:
-    """The run as the leaderboard sees it; `tried` is how many configurations its ledger counts."""
+def entry_of_run(run: runs.StoredRun, *, tried: int, audit: str = NOT_AUDITED) -> Entry:
+    """The run as the leaderboard sees it; `tried` is how many configurations its ledger counts.
+
+    `audit` is what an audit of its model said, in a few words.
+    """
     spec, manifest = run.spec, run.seeds[0].manifest
     facts: Mapping[str, Any] = spec["facts"]
     return Entry(
@@ -50,14 +54,33 @@ def entry_of_run(run: runs.StoredRun, *, tried: int) -> Entry:
         command=manifest["command"],
         caveats=". ".join(_caveats(manifest, spec)),
         replications="; ".join(remarks(replications(run))),
+        apex_source=apex_words(manifest, facts),
+        cost=run.cost(),
+        audit=audit,
     )
+
+
+def apex_words(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    """Whose apex frame a run's input took, and for how many clips the middle frame stood in; empty where unrecorded.
+
+    Runs older than the record of it lean on the coded apex where their privilege says so.
+    """
+    older = {"none": "", "apex": "coded"}.get(facts["privilege"])
+    source = facts.get("apex_source", older)
+    if source is None:
+        return ""
+    replaced = sum("apex-middle" in flags for flags in manifest["flags"].values())
+    clips = len(manifest["truth"]) - len(manifest["missing"])
+    if source == "coded" and replaced:
+        return "middle frame, none is coded" if replaced == clips else f"coded, middle frame for {replaced} of {clips}"
+    return {"": "none taken", "middle": "middle frame"}.get(source, source)
 
 
 def entries_of(home: Path, protocol: str | None) -> list[Entry]:
     """Every run under the home, or those of one protocol or suite."""
     wanted = None if protocol is None else _member_names(protocol)
     return [
-        entry_of_run(run, tried=runs.tried(home, run.spec))
+        entry_of_run(run, tried=runs.tried(home, run.spec), audit=verdict_of(home, run.spec))
         for run in runs.stored_runs(home)
         if wanted is None or run.spec["protocol"] in wanted
     ]

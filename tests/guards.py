@@ -63,15 +63,15 @@ GUARDS = (
     Guard(
         "held-out labels stay in the evaluator",
         "mebench/evaluation.py",
-        "_fitted(model, task, inputs, train, test, [labels[c] for c in train], fold_seed(seed, fold.id))",
-        "_fitted(model, task, inputs, train + test, test, [labels[c] for c in train + test], fold_seed(seed, fold.id))",
+        "fit(train, [labels[c] for c in train], fold_seed(seed, fold.id))",
+        "fit(train + test, [labels[c] for c in train + test], fold_seed(seed, fold.id))",
         "tests/test_planted.py::test_scrambled_held_out_labels_do_not_move_predictions",
     ),
     Guard(
         "held-out action units stay in the evaluator",
         "mebench/evaluation.py",
-        '_fitted(model, task, inputs, train, test, y, fold_seed(seed, f"{fold.id} {name}"))',
-        "_fitted(model, task, inputs, train + test, test,"
+        'fit(train, y, fold_seed(seed, f"{fold.id} {name}"))',
+        "fit(train + test,"
         ' y + [PRESENT if name in held[c] else ABSENT for c in test], fold_seed(seed, f"{fold.id} {name}"))',
         "tests/test_units.py::test_held_out_units_do_not_move_predictions",
     ),

@@ -195,13 +195,14 @@ def test_a_model_of_several_classes_per_clip_is_refused_in_words(honest):
         audited(f"{honest}:AllAtOnce", "repeat")
 
 
-def test_the_command_line_says_what_was_caught(capsys):
-    assert status(["audit", "model", f"{LEAKY}:Position", "--only", "order", "--json"]) == 1
+def test_the_command_line_says_what_was_caught(tmp_path, capsys):
+    home = ["--home", str(tmp_path)]
+    assert status([*home, "audit", "model", f"{LEAKY}:Position", "--only", "order", "--json"]) == 1
     record = json.loads(capsys.readouterr().out)
     assert record["schema"] == "mebench.audit/1"
     assert record["caught"] == ["order"]
     assert record["findings"][0]["does"] == DOES["order"]
-    assert status(["audit", "model", "constant", "--only", "repeat"]) == 0
+    assert status([*home, "audit", "model", "constant", "--only", "repeat"]) == 0
     assert "nothing caught" in capsys.readouterr().out
 
 
@@ -213,7 +214,8 @@ def test_what_a_model_prints_stays_out_of_the_report(tmp_path, capfd):
         "        print('noise')\n"
         "        return super().fit(X, y)\n"
     )
-    assert status(["audit", "model", f"{tmp_path / 'loud.py'}:Loud", "--only", "repeat", "--json"]) == 0
+    command = ["audit", "model", f"{tmp_path / 'loud.py'}:Loud", "--only", "repeat", "--json"]
+    assert status(["--home", str(tmp_path / "home"), *command]) == 0
     assert json.loads(capfd.readouterr().out)["clean"]
 
 

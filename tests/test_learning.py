@@ -92,6 +92,15 @@ def test_two_fits_give_the_same_bits() -> None:
     assert state(Toy(random_state=6).fit(X, y).network_) != state(first.network_)
 
 
+def test_a_fitted_network_counts_what_it_trains() -> None:
+    fitted = Toy(epochs=1).fit(*corpus())
+    # A 3 x 3 convolution of one map into six and its offsets, scale and shift of six maps, six maps on three classes.
+    convolution, normalisation, classifier = 6 * 9 + 6, 2 * 6, 6 * 3 + 3
+    assert fitted.trainable_parameters_ == convolution + normalisation + classifier
+    fitted.network_.fc.requires_grad_(False)
+    assert fitted.trainable_parameters_ == convolution + normalisation
+
+
 def test_global_state_is_left_as_it_was() -> None:
     X, y = corpus()
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].tobytes()  # noqa: NPY002

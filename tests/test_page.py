@@ -15,6 +15,7 @@ import pytest
 
 from mebench.cli import status
 from mebench.comparing import Terms
+from mebench.cost import Cost
 from mebench.errors import UnknownName
 from mebench.intervals import COVERAGE_NOTE
 from mebench.leaderboard import SYNTHETIC_WARNING, boards, rows, table, to_csv
@@ -335,8 +336,8 @@ def test_trust_says_what_was_not_recorded_and_what_a_search_may_have_gained():
     header, *body = page.tables["Trust and cost"]
     by_name = {row[0]: dict(zip(header, row, strict=True)) for row in body}
     assert by_name["BEST"]["Tried"] == "best of 12"
-    assert {by_name["BEST"][c] for c in ("Apex from", "Audit", "Parameters", "Time")} == {UNRECORDED}
-    assert by_name["BEST"]["Replicated"] == "none"
+    assert {by_name["BEST"][c] for c in ("Apex from", "Size", "Time")} == {UNRECORDED}
+    assert (by_name["BEST"]["Audit"], by_name["BEST"]["Replicated"]) == ("not audited", "none")
     uf1 = next(r.uf1 for r in rows(field()) if r.model == "best")
     assert 0 < float(by_name["BEST"]["UF1 less search"]) < uf1
     single = by_name["FLOW-SVM"]
@@ -345,24 +346,22 @@ def test_trust_says_what_was_not_recorded_and_what_a_search_may_have_gained():
     )
 
 
-def test_facts_an_entry_holds_one_day_are_printed():
-    known = entry("m", (0,))
-    for name, value in {
-        "audit": "passed",
-        "replications": "replicated by 2",
-        "size": 1234567,
-        "seconds": 600.0,
-    }.items():
-        object.__setattr__(known, name, value)
-    shown = dict(
-        zip(*[trust_table({"M": known}, {}, FEW).columns, trust_table({"M": known}, {}, FEW).rows[0]], strict=True)
-    )
-    assert (shown["Audit"], shown["Replicated"], shown["Parameters"], shown["Time"]) == (
-        "passed",
-        "replicated by 2",
-        "1 234 567",
-        "10 min",
-    )
+def test_what_was_recorded_is_printed_by_its_name():
+    said = {"audit": "clean, 12 checks, 2026-01-31", "replications": "replicated by 2", "apex_source": "coded"}
+    known = [
+        entry("net", (0,), cost=Cost(600.0, 1234567, (3, 224, 224)), **said),
+        entry("classical", (0,), cost=Cost(9000.0, None, (2124,)), **said),
+        entry("blind", (0,), cost=Cost(0.04, None, (0,)), **said),
+    ]
+    made = trust_table({one.title: one for one in known}, {}, FEW)
+    shown = {row[0]: dict(zip(made.columns, row, strict=True)) for row in made.rows}
+    assert shown["NET"]["Audit"] == "clean, 12 checks, 2026-01-31"
+    assert (shown["NET"]["Replicated"], shown["NET"]["Apex from"]) == ("replicated by 2", "coded")
+    assert {name: (row["Size"], row["Time"]) for name, row in shown.items()} == {
+        "NET": ("1 234 567 trainable parameters", "10 min"),
+        "CLASSICAL": ("2 124 input values", "2.5 h"),
+        "BLIND": ("no input", "0.0 s"),
+    }
 
 
 def test_runs_that_share_a_title_are_told_apart():

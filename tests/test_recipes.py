@@ -109,6 +109,24 @@ def test_privilege_follows_from_the_steps(text: str, privilege: str) -> None:
     assert parse_recipe(text).privilege == privilege
 
 
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("none", ""),
+        ("align > onset > flatten", ""),
+        ("align > flow(mode=onset-each)", ""),
+        ("align > flow", "coded"),
+        ("align > apex > grey", "coded"),
+        ("align > apex(source=middle)", "middle"),
+        ("onset-apex(source=middle) > apex", "middle"),  # the apex of a pair is there already
+        ("onset-apex(source=middle) > flow", "middle"),
+        ("onset-apex > difference", "coded"),
+    ],
+)
+def test_a_recipe_says_whose_apex_it_takes(text: str, source: str) -> None:
+    assert parse_recipe(text).apex_source == source
+
+
 class TestKey:
     def key(self, text: str = "align > onset-apex", **changes: Any) -> str:
         given = {"stored": "s", "interval": (1, 9), "apex": 5} | changes

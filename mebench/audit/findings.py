@@ -64,6 +64,11 @@ class AuditReport:
         """Whether nothing was caught."""
         return not self.caught
 
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdict of every check that was made, in order."""
+        return {finding.check: finding.verdict for finding in self.findings}
+
     def verdict(self, check: str) -> Verdict:
         """The verdict of a check that was made."""
         return next(finding.verdict for finding in self.findings if finding.check == check)

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,11 @@ def audit_model(question: ModelQuestion, progress: Progress = silent) -> AuditRe
         tuple(findings[name] for name in wanted),
         DOES,
         notes=bench.notes,
-        facts={"protocol": question.protocol, "settings": dict(bench.candidate.settings)},
+        facts={
+            "protocol": question.protocol,
+            "settings": dict(bench.candidate.settings),
+            "identity": asdict(bench.description.identity),
+        },
     )
 
 

@@ -23,10 +23,11 @@ from mebench.audit.folders import FolderWatch
 from mebench.audit.watch import Event, Watch, functions_now, owned_by
 from mebench.errors import MebenchError, ModelError
 from mebench.evaluation import Inputs, evaluate_fold
-from mebench.execute import build_model, recipe_of
+from mebench.execute import build_model, identity_of, recipe_of
 from mebench.parallel import one_thread
 from mebench.predictions import Prediction
 from mebench.protocol import Fold, Task
+from mebench.verdicts import Identity
 
 Start = Literal["forkserver", "spawn"]
 """`forkserver` starts in milliseconds; `spawn` gives the process a hash seed of its own."""
@@ -60,12 +61,13 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a model says of itself: its recipe (None where it names none), parameters, and what it asks for."""
+    """What a model says of itself: its recipe (None where it names none), parameters, what it asks for, who it is."""
 
     recipe: str | None
     parameters: Mapping[str, Any]
     multilabel: bool
     title: str
+    identity: Identity
 
     @property
     def looks_at_nothing(self) -> bool:
@@ -222,6 +224,7 @@ def _built(candidate: Candidate, watch: Watch) -> tuple[Any, Description]:
         parameters=parameters,
         multilabel=bool(getattr(model, "multilabel", False)),
         title=str(getattr(model, "title", type(model).__name__)),
+        identity=identity_of(source, model),
     )
 
 

@@ -51,6 +51,12 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
         self.network_ = network.cpu()
         return self
 
+    @property
+    def trainable_parameters_(self) -> int:
+        """How many numbers of the fitted network its training moves."""
+        check_is_fitted(self, "network_")
+        return sum(values.numel() for values in self.network_.parameters() if values.requires_grad)
+
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Class probabilities (n, classes), columns in the order of `classes_`."""
         check_is_fitted(self, "network_")

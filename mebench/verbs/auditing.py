@@ -37,11 +37,14 @@ def audit_model_verb(**options: Any) -> int:
     """MODEL (a name or file.py:Class), put through what an honest model does not notice."""
     from mebench.audit.model import ModelQuestion, audit_model
     from mebench.progress import bar
+    from mebench.verdicts import Identity, keep
 
     question = ModelQuestion.of({**options, "jobs": jobs_of(options["jobs"])})
     with bar(f"audit {options['model']}") as progress:
         report = audit_model(question, progress)
-    return _audited(report, as_json=options["as_json"])
+    code = _audited(report, as_json=options["as_json"])  # said first: a home that is full must not cost the report
+    keep(options["home"], Identity(**report.facts["identity"]), report.verdicts, options["protocol"])
+    return code
 
 
 @audit.command(name="dataset")
