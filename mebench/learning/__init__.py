@@ -2,6 +2,7 @@
 
 from mebench.learning.augmentation import NO_AUGMENTATION, Augmentation
 from mebench.learning.estimator import NetworkClassifier
-from mebench.learning.trainer import Group, History, Settings, train
+from mebench.learning.settings import Group, History, Settings
+from mebench.learning.trainer import train
 
 __all__ = ["NO_AUGMENTATION", "Augmentation", "Group", "History", "NetworkClassifier", "Settings", "train"]

@@ -5,24 +5,33 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from mebench.errors import ModelError
+from mebench.learning.memory import folds_in, free_bytes
 from mebench.learning.reproducible import pick_device, reproducible
-from mebench.learning.trainer import History, Settings, logits, train
+from mebench.learning.settings import History, Settings
+from mebench.learning.together import Part, train_together
+from mebench.learning.trainer import logits, train
+
+FoldPart = tuple[NDArray[np.intp], Sequence[str] | NDArray[Any], int]
+"""What `fit_folds` is given of a fold: rows of X, their labels, and the fold's `random_state`."""
 
 
 class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """Base of every classifier that is a torch network, trained for a fixed number of epochs.
 
     A subclass keeps its keyword parameters as given, `random_state` (int) among them, and answers `build` and
-    `settings`. X is (n, c, h, w) or (n, h, w), uint8 or float. After `fit`: `classes_`, `network_` (on the CPU) and
-    `history_`. Two fits with the same parameters, data and thread count give the same bits.
+    `settings`. X is (n, c, h, w) or (n, h, w), uint8 or float. After `fit`: `classes_`, `network_` (on the CPU),
+    `history_` and `trainable_parameters_`. Two fits with the same parameters, data and thread count give the same bits.
+    What a subclass wants to note of a finished training it notes in `trained`, and leaves `fit` as it is: with a `fit`
+    of its own it is not trained on many folds at once.
     """
 
     random_state: int
@@ -38,24 +47,59 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
     def settings(self) -> Settings:
         """How the network is trained."""
 
+    def trained(self, images: NDArray[Any]) -> None:
+        """Nothing; called when training is over, with its images (n, c, h, w)."""
+
     def fit(self, X: ArrayLike, y: Sequence[str]) -> Self:
         """Itself, trained. Classes are those that occur in y; with a single one that class is always predicted."""
         images, settings = _images(X), self.settings()
-        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
-        if len(images) != len(codes):
-            raise ModelError(f"{len(images)} images came with {len(codes)} labels.", "Pass one label per image.")
-        initial, training = _seeds(self.random_state)
-        with reproducible(initial, pick_device("cpu"), settings.threads):
-            network = self.build(images.shape[1], len(self.classes_))
-        self.history_ = train(network, images, codes, settings, training)
-        self.network_ = network.cpu()
+        codes = self._begun(images.shape[1], y, len(images), settings)
+        self.history_ = train(self.network_, images, codes, settings, _seeds(self.random_state)[1])
+        self.network_ = self.network_.cpu()
+        self.trained(images)
         return self
+
+    def fit_folds(self, X: ArrayLike, folds: Sequence[FoldPart]) -> list[Self]:
+        """A fitted classifier per fold, each as `fit` on its rows of X alone would make it, up to rounding.
+
+        Folds are trained at once where their networks have one shape: those that hold equally many classes. This
+        object stays as it is. Nothing of a fold enters the training of another (`mebench.learning.together`).
+        """
+        images, settings = _images(X), self.settings()
+        fitted: list[Self] = [clone(self).set_params(random_state=seed) for _, _, seed in folds]
+        parts = []
+        for one, (rows, labels, seed) in zip(fitted, folds, strict=True):
+            codes = one._begun(images.shape[1], labels, len(rows), settings)
+            parts.append(Part(np.asarray(rows), codes, _seeds(seed)[1]))
+        for size in sorted({len(one.classes_) for one in fitted}):
+            alike = [k for k, one in enumerate(fitted) if len(one.classes_) == size]
+            networks = [fitted[k].network_ for k in alike]
+            histories = train_together(networks, images, [parts[k] for k in alike], settings)
+            for k, history in zip(alike, histories, strict=True):
+                fitted[k].history_, fitted[k].network_ = history, fitted[k].network_.cpu()
+                fitted[k].trained(images[parts[k].rows])
+        return fitted
+
+    def folds_that_fit(self, shape: tuple[int, ...], images: int, classes: int, *, sharers: int = 1) -> int:
+        """How many folds to fit at once: as many as memory takes on CUDA, one on the CPU, where that is fastest.
+
+        `shape` is that of one input, `images` how many there are; `sharers` processes share the device. One as well
+        where a subclass has a `fit` of its own, which `fit_folds` would pass by.
+        """
+        settings = self.settings()
+        device = pick_device(settings.device)
+        if device.type == "cpu" or type(self).fit is not NetworkClassifier.fit:
+            return 1
+        image = settings.prepared(torch.zeros((1, *shape) if len(shape) == 3 else (1, 1, *shape)))
+        with reproducible(0, torch.device("cpu"), settings.threads):
+            network = self.build(image.shape[1], classes).to(settings.dtype)
+            return folds_in(free_bytes(device) // sharers, network, image, images, settings)
 
     @property
     def trainable_parameters_(self) -> int:
-        """How many numbers of the fitted network its training moves."""
+        """How many numbers the training of the fitted network moves."""
         check_is_fitted(self, "network_")
-        return sum(values.numel() for values in self.network_.parameters() if values.requires_grad)
+        return sum(p.numel() for p in self.network_.parameters() if p.requires_grad)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Class probabilities (n, classes), columns in the order of `classes_`."""
@@ -90,6 +134,17 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
         return tags
+
+    def _begun(
+        self, channels: int, y: Sequence[str] | NDArray[Any], images: int, settings: Settings
+    ) -> NDArray[np.int64]:
+        """The class codes of y, `classes_` and an untrained `network_` being set."""
+        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
+        if images != len(codes):
+            raise ModelError(f"{images} images came with {len(codes)} labels.", "Pass one label per image.")
+        with reproducible(_seeds(self.random_state)[0], pick_device("cpu"), settings.threads):
+            self.network_ = self.build(channels, len(self.classes_))
+        return codes
 
 
 def _seeds(random_state: object) -> tuple[int, int]:

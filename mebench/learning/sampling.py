@@ -19,6 +19,13 @@ def batches(codes: Tensor, size: int, balance: Balance, generator: torch.Generat
     return list(torch.tensor_split(order, -(-len(order) // size)))
 
 
+def batch_count(codes: Tensor, size: int, balance: Balance) -> int:
+    """How many batches `batches` makes."""
+    counts = torch.bincount(codes)
+    images = int(counts.max()) * int((counts > 0).sum()) if balance == "oversample" else len(codes)
+    return -(-images // size)
+
+
 def class_weights(codes: Tensor, classes: int) -> Tensor:
     """Loss weights (classes,) float32, n / (k n_c): each class counts alike in sum; a class without images gets 0."""
     counts = torch.bincount(codes, minlength=classes).float()
