@@ -1,20 +1,30 @@
-"""LAM as a model of the benchmark: its input recipe, its network, its training."""
+"""LAM as a model of the benchmark: its input recipe, its network, its training, what it tells of itself."""
 
-from typing import Literal, TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from mebench import Augmentation, Group, ModelError, NetworkClassifier, Settings, UnknownName
 
-from .attention import KEY_POOL, Energy, Reading, reading_unit
+from .attention import KEY_POOL, Energy
 from .backbones import BLOCKS, ResNet
-
-_LAST_STEPS = {"grey": ["apex"], "difference": ["difference"], "pair": []}
+from .channels import steps_of, views_of
+from .cost import cost_of
+from .diagnosis import entropies, has_scales, scalars, scales_zeroed
+from .readings import Reading, reading_unit
+from .unit import Unit
 
 _Choice = TypeVar("_Choice", Reading, Energy)
 
 ALIGNED_SIZE = 224
 """Pixels at which faces are aligned and magnified, whatever `size`: small motion is lost in a small image."""
+
+REPORTED_IMAGES = 16
+"""Training images over which attention is measured: rows of a block number in the thousands already."""
 
 
 class LAM(NetworkClassifier):
@@ -24,16 +34,22 @@ class LAM(NetworkClassifier):
     only. `stated` lists what the abstract and the reference list say, `inferred` what is our reading or choice; no
     score of this model is the paper's.
 
-    `size` is the side of the network's input in px, `factor` the total gain of the magnification (1 leaves it out),
-    `width` the number of maps of the first stage. `channels` is what the network sees: "grey" the magnified apex, the
-    reading of the paper adopted here; "difference" the magnified apex minus the onset; "pair" the onset, the magnified
-    apex and their difference. The latter two are variants of ours: an apex alone shows mostly who somebody is, and a
+    `reading` is what is done with the maps of every residual block: "affinity" by default, its halves "channel-only"
+    and "spatial-only", "none", or what other methods do in that place: "pool", "micro-attention", "danet", "se", "eca",
+    "cbam", "bam", "simam". `energy`, `tau_c`, `tau_s`, `learn_tau`, `key_pool` (one per stage) and `mask_diagonal` are
+    those of the affinity.
+    `size` is the side of the network's input in px, `magnifier` and `factor` the method and total gain of the
+    magnification (a factor of 1 leaves it out), `width` the number of maps of the first stage.
+    `channels` is what the network sees: "grey" the magnified apex, the reading of the paper adopted here; "difference"
+    the magnified apex minus the onset; "pair" the onset, the magnified apex and their difference; "flow" the flow from
+    onset to magnified apex and its strain (u+v+strain); or any three of onset, apex, difference, u, v, magnitude and
+    strain joined by +. All but the first are variants of ours: an apex alone shows mostly who somebody is, and a
     network trained from scratch on few subjects does not see past it.
-    `lr` is the rate of the convolutions, `lr_head` that of γ and the classifier.
+    `lr` is the rate of the convolutions, `lr_head` that of γ, the temperatures and the classifier.
     """
 
     title = "LAM-like (reconstructed from the abstract)"
-    version = 1
+    version = 2
     fidelity = "D"
     selection = "fixed"
     source = (
@@ -45,16 +61,20 @@ class LAM(NetworkClassifier):
         "it stands with the residual blocks of a ResNet, at several scales, and recomputes the maps of every layer",
         "no obvious added parameters",
         "transfer of knowledge from facial (macro) expressions, because data are few",
-        "evaluated on CASME II and SAMM; learned motion magnification is cited",
+        "evaluated on CASME II and SAMM; features are visualised after the fact; learned motion magnification is cited",
     )
     inferred = (
         "the input is the magnified apex image of an aligned face (from the order of citations)",
         "depth: ResNet-18; input side 224 px; grey, replicated to three channels, each image standardised",
-        "the unit: Pearson affinity over maps and over places, temperature .5, two scalars per block that start at 0",
+        "the unit: Pearson affinity over maps and over places, after the addition and ReLU of every block",
+        "two scales per block that start at 0: an untrained network answers as the plain ResNet does",
+        "two temperatures per block that start at .5 and learn: an attention that cannot leave near-uniform averages",
+        "keys of the spatial affinity are averaged over cells of 4, 2, 1 and 1 places, which keeps the unit light",
         "magnification factor 6, phase-based here where the paper cites a learned magnifier",
         "training: fixed epochs, final weights, SGD with momentum .9, oversampling to the largest class of the fold",
         "started from scratch: no ImageNet and no macro-expression weights are used",
     )
+    entropy_: dict[str, list[float]]
 
     def __init__(
         self,
@@ -64,10 +84,12 @@ class LAM(NetworkClassifier):
         energy: str = "pearson",
         tau_c: float = 0.5,
         tau_s: float = 0.5,
+        learn_tau: bool = True,
         key_pool: tuple[int, int, int, int] = KEY_POOL,
         mask_diagonal: bool = False,
-        channels: Literal["grey", "difference", "pair"] = "grey",
+        channels: str = "grey",
         size: int = 224,
+        magnifier: str = "phase",
         factor: float = 6.0,
         width: int = 64,
         dropout: float = 0.0,
@@ -86,10 +108,12 @@ class LAM(NetworkClassifier):
         self.energy = energy
         self.tau_c = tau_c
         self.tau_s = tau_s
+        self.learn_tau = learn_tau
         self.key_pool = key_pool
         self.mask_diagonal = mask_diagonal
         self.channels = channels
         self.size = size
+        self.magnifier = magnifier
         self.factor = factor
         self.width = width
         self.dropout = dropout
@@ -104,50 +128,88 @@ class LAM(NetworkClassifier):
         self.random_state = random_state
 
     def inputs(self) -> str:
-        """The recipe of the input: one grey image (h, w) of the aligned face per clip, or the pair (2, h, w)."""
-        if self.channels not in _LAST_STEPS:
-            raise UnknownName("channels", self.channels, _LAST_STEPS)
+        """The recipe of the input of the aligned face: an image (h, w), the pair (2, h, w) or three views (3, h, w)."""
         steps = [f"align(size={ALIGNED_SIZE})", "grey", "onset-apex"]
         if self.factor != 1:
-            steps.append(f"magnify(phase, factor={self.factor:g})")
-        steps += _LAST_STEPS[self.channels]
-        if self.size != ALIGNED_SIZE:
-            steps.append(f"resize({self.size})")
-        return " > ".join(steps)
+            steps.append(f"magnify({self.magnifier}, factor={self.factor:g})")
+        return " > ".join([*steps, *steps_of(self.channels, None if self.size == ALIGNED_SIZE else self.size)])
 
     def build(self, channels: int, classes: int) -> nn.Module:
-        """The residual network with the chosen reading after every block."""
-        expected = 2 if self.channels == "pair" else 1
-        if channels != expected:
+        """The residual network with the chosen reading in every block."""
+        views = views_of(self.channels)
+        if channels != len(views):
             raise ModelError(
-                f"LAM with channels={self.channels} reads {expected} grey images per clip, not {channels}.",
+                f"LAM with channels={self.channels} reads {len(views)} planes per clip, not {channels}.",
                 f"Give it what its recipe makes: {self.inputs()}.",
             )
         if self.backbone not in BLOCKS:
             raise UnknownName("backbone", self.backbone, BLOCKS)
         reading, energy = _member(Reading, self.reading), _member(Energy, self.energy)
-        options = {"energy": energy, "tau_c": self.tau_c, "tau_s": self.tau_s, "mask_diagonal": self.mask_diagonal}
-        return ResNet(
-            BLOCKS[self.backbone],
-            classes,
-            lambda stage: reading_unit(reading, key_pool=self.key_pool[stage], **options),
-            self.width,
-            self.dropout,
-        )
+
+        def unit(stage: int, maps: int) -> Unit:
+            return reading_unit(
+                reading,
+                maps,
+                energy=energy,
+                tau_c=self.tau_c,
+                tau_s=self.tau_s,
+                learn_tau=self.learn_tau,
+                key_pool=self.key_pool[stage],
+                mask_diagonal=self.mask_diagonal,
+            )
+
+        return ResNet(BLOCKS[self.backbone], classes, unit, self.width, self.dropout, views)
 
     def settings(self) -> Settings:
         """Fixed epochs, balanced by oversampling; no weight decay on γ, which it would hold at the identity."""
+        views = views_of(self.channels)
         return Settings(
             epochs=self.epochs,
             batch_size=self.batch_size,
             lr=self.lr,
             weight_decay=self.weight_decay,
-            groups=(Group(r"\.gamma_[cs]$", self.lr_head), Group(r"^fc\.", self.lr_head, self.weight_decay)),
-            augmentation=Augmentation(intensity=0),  # the input layer would take a change of level off again
+            groups=(
+                Group(r"\.(gamma|log_tau)_[cs]$", self.lr_head),
+                Group(r"^fc\.", self.lr_head, self.weight_decay),
+            ),
+            augmentation=Augmentation(
+                intensity=0,  # the input layer would take a change of level off again
+                horizontal=tuple(i for i, view in enumerate(views) if view == "u"),
+            ),
             keep_stages=self.keep_stages,
             device=self.device,
             threads=self.threads,
         )
+
+    def trained(self, images: NDArray[Any]) -> None:
+        """Nothing; notes in `entropy_` how focused attention is on some of the training images."""
+        some = images[np.unique(np.linspace(0, len(images) - 1, REPORTED_IMAGES).round().astype(int))]
+        self.entropy_ = entropies(self.network_, lambda: self.predict_proba(some))
+
+    def report(self) -> Mapping[str, float | list[float]]:
+        """What training made of the readings, block by block: `gamma_c`, `gamma_s`, `tau_c`, `tau_s`, and the mean
+        `entropy_channel` and `entropy_spatial` of attention over training images, 1 for uniform and 0 for one key.
+
+        What the reading does not have is left out.
+        """
+        check_is_fitted(self, "network_")
+        return {**scalars(self.network_), **self.entropy_}
+
+    def ablated_predict_proba(self, X: ArrayLike) -> Mapping[str, NDArray[np.float64]]:
+        """Class probabilities (n, classes) of this fitted network without a part: `scales zeroed`.
+
+        Nothing where the reading has no scales. The network is afterwards what it was, to the bit.
+        """
+        check_is_fitted(self, "network_")
+        if not has_scales(self.network_):
+            return {}
+        with scales_zeroed(self.network_):
+            return {"scales zeroed": self.predict_proba(X)}
+
+    def cost(self, classes: int = 5) -> Mapping[str, int]:
+        """`parameters` that are trained, and `macs` (multiplications with addition) for one clip."""
+        views = len(views_of(self.channels))
+        return cost_of(lambda: self.build(views, classes), (views, self.size, self.size))
 
 
 def _member(kind: type[_Choice], name: str) -> _Choice:

@@ -162,7 +162,7 @@ def _show_model(name: str) -> Shown:
         "selection": str(getattr(factory, "selection", "undeclared")),
         "source": str(getattr(factory, "source", "")),
         **_input_facts(factory),
-        "cost": str(getattr(factory, "cost", "")),
+        "cost": _cost(factory),
     }
     presets = {
         key: {"parameters": {k: repr(v) for k, v in preset.parameters.items()}, "source": preset.source}
@@ -194,6 +194,15 @@ def _input_facts(factory: Any) -> dict[str, Any]:
     recipe = str(model.inputs()) if hasattr(model, "inputs") else "none"
     dimension = len(model.feature_names_out()) if model is not None and hasattr(model, "feature_names_out") else None
     return {"inputs": recipe, "privilege": parse_recipe(recipe).privilege, "dimension": dimension}
+
+
+def _cost(factory: Any) -> str:
+    """What the model says it costs: in its own words, or, where `cost` is a method, counted with default parameters."""
+    said = getattr(factory, "cost", "")
+    if not callable(said):
+        return str(said)
+    counts = factory().cost()
+    return f"{counts['parameters']:,} trained parameters, {counts['macs'] / 1e9:.2f} GMAC per clip, with these settings"
 
 
 def _fact_lines(facts: Mapping[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@
 
 A step is a function from `Sample` to `Sample` with keyword parameters and a version. It declares which kinds it takes
 and gives, which human annotation it reads and which packages shape its result. The core steps are those of
-`mebench.steps`; other packages register theirs through the entry-point group `mebench.steps`.
+`mebench.steps` and `mebench.planes`; other packages register theirs through the entry-point group `mebench.steps`.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from mebench.clips import canonical_json
 from mebench.errors import MebenchError, ModelError, UnknownName, UsageError
 from mebench.grammar import Call, parse_calls, spell
 
-Kind = Literal["frames", "pair", "image", "flow", "vector"]
+Kind = Literal["frames", "pair", "image", "flow", "planes", "vector"]
 Privilege = Literal["none", "interval", "apex", "aus"]
 Parameters: TypeAlias = Mapping[str, Any]
 
@@ -38,7 +38,8 @@ class Sample:
 
     `array` by `kind`: frames (t, h, w[, 3]), pair (2, h, w[, 3]) onset then apex, image (h, w[, 3]), all uint8 with
     colours as RGB; flow (h, w, c) or (t, h, w, c) float32, whose `channels` say what each of the c fields is: "u" and
-    "v" in px, x right and y down, "strain" without unit; vector (d,).
+    "v" in px, x right and y down, "magnitude" in px, "strain" without unit, or a view of a pair in grey levels; planes
+    (c, h, w) float32, such fields with their channels first; vector (d,).
     `landmarks` (68, 2) px and `box` (x0, y0, x1, y1) px are those of the onset, in the coordinates of `array`. `motion`
     (t, 2, 3) maps onset coordinates to those of each frame, and is the identity once aligned.
     `apex_index` is the frame coded as apex; it is None where none is coded and in every recipe whose steps do not
@@ -56,6 +57,9 @@ class Sample:
     channels: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
 
+
+_CORE = ("mebench.steps", "mebench.planes")
+"""Where the core steps stand."""
 
 PrivilegeRule: TypeAlias = Privilege | Callable[[Kind, Parameters], Privilege]
 
@@ -266,8 +270,8 @@ def find_step(name: str) -> Step:
 
 @cache
 def _core_steps() -> dict[str, Step]:
-    values = vars(import_module("mebench.steps")).values()
-    return {value.name: value for value in values if isinstance(value, Step)}
+    modules = (import_module(name) for name in _CORE)
+    return {value.name: value for module in modules for value in vars(module).values() if isinstance(value, Step)}
 
 
 def _checked(step_name: str, name: str, value: Any, hint: Any) -> Any:

@@ -86,7 +86,7 @@ def trim(sample: Sample, px: int) -> Sample:
 def resize(sample: Sample, size: int) -> Sample:
     """The array at size x size: areas averaged when it shrinks, bicubic when it grows; flow is scaled along.
 
-    Strain keeps its values: it has no unit.
+    Strain keeps its values: it has no unit. Magnitude is scaled by the geometric mean of both sides.
     """
     _require(size > 0, f"resize({size}) leaves no image.")
     height, width = _plane(sample)
@@ -96,7 +96,7 @@ def resize(sample: Sample, size: int) -> Sample:
     array = resized.reshape(*sample.array.shape[: _leading(sample)], size, size, *_fields(sample))
     scale = np.array([size / width, size / height])
     if sample.kind == "flow":
-        factors = dict(zip("uv", scale, strict=True))
+        factors = {"u": scale[0], "v": scale[1], "magnitude": np.sqrt(scale.prod())}
         array = array * np.array([factors.get(channel, 1) for channel in sample.channels], np.float32)
     matrix = np.column_stack([np.diag(scale), (scale - 1) / 2])
     return replace(_moved(sample, matrix), array=array)

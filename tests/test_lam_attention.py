@@ -4,9 +4,10 @@ import math
 
 import pytest
 import torch
-from torch import nn
 
-from mebench.lam.attention import Affinity, Energy, Reading, attend, reading_unit
+from mebench.errors import ModelError
+from mebench.lam.attention import Affinity, Energy, attend
+from mebench.lam.readings import Reading, reading_unit
 
 
 def maps(shape: tuple[int, ...], seed: int = 0, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -33,6 +34,11 @@ def pearson(a: list[float], b: list[float]) -> float:
     a, b = [v - sum(a) / len(a) for v in a], [v - sum(b) / len(b) for v in b]
     norms = [math.sqrt(sum(v * v for v in w)) + 1e-6 for w in (a, b)]
     return sum(v * w for v, w in zip(a, b, strict=True)) / norms[0] / norms[1]
+
+
+def laid_out(x: torch.Tensor, layout: str) -> torch.Tensor:
+    """The maps as the trainer keeps them, or as torch does by itself."""
+    return x.contiguous(memory_format=getattr(torch, layout))
 
 
 def slow_affinity(
@@ -64,12 +70,23 @@ def slow_affinity(
     ]
 
 
+@pytest.mark.parametrize("layout", ["channels_last", "contiguous_format"])
+@pytest.mark.parametrize("learnt", [True, False])
 @pytest.mark.parametrize("pool", [1, 2])
-def test_the_unit_equals_a_reference_written_with_loops(pool: int) -> None:
+def test_the_unit_equals_a_reference_written_with_loops(pool: int, learnt: bool, layout: str) -> None:
     x = maps((2, 5, 4, 6))
-    unit = opened(Affinity(key_pool=pool, tau_c=0.4, tau_s=0.4), 0.7, -0.3)
+    unit = opened(Affinity(key_pool=pool, tau_c=0.4, tau_s=0.4, learn_tau=learnt), 0.7, -0.3)
     slow = torch.tensor([slow_affinity(image.tolist(), 0.7, -0.3, 0.4, pool) for image in x])
-    assert (unit(x).flatten(2) - slow).abs().max() < 1e-5
+    assert (unit(laid_out(x, layout)).flatten(2) - slow).abs().max() < 1e-5
+
+
+def test_maps_far_from_zero_correlate_as_their_deviations_do() -> None:
+    """Correlation does not change with a constant added; what is computed must not lose it in rounding either."""
+    x = maps((1, 6, 8, 8))
+    near, far = Affinity().attention(x), Affinity().attention(x + 100)
+    # At 100 a float32 is good to 8e-6, against deviations of .3: some 3e-5 of a correlation.
+    assert (near.channel - far.channel).abs().max() < 1e-4
+    assert (near.spatial - far.spatial).abs().max() < 1e-4
 
 
 def test_the_unit_is_the_identity_before_training() -> None:
@@ -144,28 +161,66 @@ def test_key_cells_at_the_border_average_what_they_hold() -> None:
     """A 3 x 3 map in cells of 2: cells hold 4, 2, 2 and 1 places."""
     x = torch.arange(9.0).reshape(1, 1, 3, 3)
     cells = Affinity(key_pool=2)._cells(x)
-    assert cells.tolist() == [[[2.0, 3.5, 6.5, 8.0]]]
+    assert cells.tolist() == [[[2.0], [3.5], [6.5], [8.0]]]
 
 
 @pytest.mark.parametrize("energy", [Energy.PEARSON, Energy.COSINE, Energy.DOT])
 def test_gradients_match_finite_differences(energy: Energy) -> None:
     unit = opened(Affinity(energy=energy, key_pool=2).double(), 0.5, 0.8)
     x = maps((1, 3, 2, 2), dtype=torch.float64).requires_grad_()
+    names = ("gamma_c", "gamma_s", "log_tau_c", "log_tau_s")
 
-    def through(x: torch.Tensor, gamma_c: torch.Tensor, gamma_s: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = torch.func.functional_call(unit, {"gamma_c": gamma_c, "gamma_s": gamma_s}, (x,))
+    def through(x: torch.Tensor, *values: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = torch.func.functional_call(unit, dict(zip(names, values, strict=True)), (x,))
         return result
 
-    assert torch.autograd.gradcheck(through, (x, unit.gamma_c, unit.gamma_s))
+    assert torch.autograd.gradcheck(through, (x, *(unit.get_parameter(name) for name in names)))
+
+
+def test_a_learnt_temperature_stays_positive_however_far_it_is_pushed() -> None:
+    unit = Affinity(tau_c=0.5)
+    assert unit.tau_c == pytest.approx(0.5)
+    with torch.no_grad():
+        unit.get_parameter("log_tau_c").sub_(20)
+    assert 0 < unit.tau_c < 1e-8
+    assert unit.attention(maps((1, 4, 3, 3))).channel.isfinite().all()
+
+
+def test_a_lower_temperature_focuses() -> None:
+    x = maps((1, 6, 4, 4))
+    sharpest = [Affinity(tau_c=tau).attention(x).channel.amax(-1).mean() for tau in (2.0, 0.5, 0.1)]
+    assert sharpest[0] < sharpest[1] < sharpest[2]
+
+
+def test_a_fixed_temperature_is_no_parameter() -> None:
+    unit = Affinity(tau_s=0.2, learn_tau=False)
+    assert {name for name, _ in unit.named_parameters()} == set(unit.state_dict()) == {"gamma_c", "gamma_s"}
+    assert unit.tau_s == pytest.approx(0.2)
+    assert unit.double().log_tau_s.dtype is torch.float64
+
+
+@pytest.mark.parametrize("tau", [0.0, -0.5])
+def test_a_temperature_of_zero_or_less_is_refused(tau: float) -> None:
+    with pytest.raises(ModelError, match="temperature"):
+        Affinity(tau_c=tau)
+
+
+def test_half_precision_gives_about_the_same() -> None:
+    unit, x = opened(Affinity(key_pool=2), 0.5, 0.8), maps((2, 8, 8, 8))
+    exact = unit(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = unit(x)
+    # bfloat16 has 8 bits: a correlation is good to about .004, so weights exp(corr / .5) to about 1 %.
+    assert (rough.float() - exact).abs().max() < 0.02
 
 
 def test_readings_are_told_apart() -> None:
     x = maps((1, 4, 4, 4))
-    both, channel, spatial = (reading_unit(r) for r in (Reading.AFFINITY, Reading.CHANNEL, Reading.SPATIAL))
-    assert [sum(p.numel() for p in unit.parameters()) for unit in (both, channel, spatial)] == [2, 1, 1]
+    both, channel, spatial = (reading_unit(r, 4) for r in (Reading.AFFINITY, Reading.CHANNEL, Reading.SPATIAL))
+    assert [sum(p.numel() for p in unit.parameters()) for unit in (both, channel, spatial)] == [4, 2, 2]
     for unit in (both, channel, spatial):
         assert isinstance(unit, Affinity)
         opened(unit, 0.5, 0.25)
     # The two halves are added to the same map, so their contributions add up to that of the whole unit.
     assert torch.allclose(both(x) - x, channel(x) - x + (spatial(x) - x), atol=1e-6)
-    assert isinstance(reading_unit(Reading.NONE), nn.Identity)
+    assert torch.equal(reading_unit(Reading.NONE, 4)(x), x)
