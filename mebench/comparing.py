@@ -25,7 +25,6 @@ from mebench.statistics import METRICS, Metric, SubjectCounts, count_subjects, n
 
 SCHEMA = "mebench.compare/1"
 TITLES: Mapping[Metric, str] = {"uf1": "UF1", "uar": "UAR", "accuracy": "Accuracy", "weighted_f1": "Weighted F1"}
-UNTESTED_UNITS = "clips hold several labels each, for which no test over subjects is given"
 
 
 @dataclass(frozen=True)
@@ -177,9 +176,7 @@ def contest_of(
 
 
 def counts_of(entry: Entry, dataset: str = ALL) -> SubjectCounts:
-    """What the entry said of each subject's clips; raises UsageError where clips hold several labels."""
-    if entry.aggregate == "units":
-        raise UsageError(f"{entry.protocol}: {UNTESTED_UNITS}.", "Read its scores on the leaderboard.")
+    """What the entry said of each subject's clips; raises UnknownName for a slice that its board has not."""
     datasets = {dataset_of(clip) for clip in entry.expected}
     if dataset not in (ALL, *datasets):
         raise UnknownName(f"slice of {entry.protocol}", dataset, (ALL, *datasets))

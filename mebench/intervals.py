@@ -6,6 +6,8 @@ not assumed. At 95 %, in samples of 8, 24, 26, 28 and 68 subjects, strong differ
 * studentised intervals hold the true UF1 in 94 to 96 %, the true difference of two methods in 93 to 95 %, the score of
   a method with three seeds in 96 %. They are the default, and the widest.
 * percentile intervals hold UF1 in 87 to 94 %, BCa intervals in 90 to 94 %, least with few subjects or unequal ones.
+* where clips hold several of twelve action units, studentised intervals hold the mean F1 in 94 to 95 %, the difference
+  of two methods in 93 to 95 %; percentile intervals in 89 to 92 %, least where most units are in a few clips.
 
 All fall short where one subject has a quarter of the clips: studentised 93 % (differences 90 %), percentile 85 %, BCa
 87 %. So they do where folds are fitted anew, for the fits at hand and for the method alike: studentised 93 % where

@@ -188,7 +188,6 @@ _AGGREGATE_NOTES = {
     "directions": ("all: the mean of the directions.",),
     "units": (
         "UF1 and UAR: means over the action units of F1 and recall; Acc.: clips whose whole set is right.",
-        "No interval is computed where a clip may hold several classes.",
     ),
 }
 
@@ -270,8 +269,7 @@ def _rows(entry: Entry) -> list[Row]:
         if part.rows
     ]
     datasets = sorted({dataset_of(clip) for clip in entry.expected})
-    void = entry.selection == "peeked" or entry.aggregate == "units"  # intervals count one class per clip
-    intervals = _intervals(entry) if cards and not void else {}
+    intervals = _intervals(entry) if cards and entry.selection != "peeked" else {}
     return [
         _row(entry, name, cards, intervals.get(name, {})) for name in (ALL, *(datasets if len(datasets) > 1 else ()))
     ]

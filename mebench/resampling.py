@@ -246,7 +246,7 @@ def _remarks(terms: Sequence[tuple[int, SubjectCounts]], estimand: Estimand, red
     said += [f"{c} is held by one subject" for c, n in zip(first.classes, holders, strict=True) if n == 1]
     names, sizes = np.unique(first.strata, return_counts=True)
     said += [f"{name} has one subject, which adds no variance" for name, n in zip(names, sizes, strict=True) if n == 1]
-    shares = first.clips[0].sum(axis=(0, 2)) / first.clips[0].sum()
+    shares = first.sizes / first.sizes.sum()
     said += [f"{s} has {x:.0%} of the clips" for s, x in zip(first.subjects, shares, strict=True) if x >= LARGE]
     if len(first.subjects) < FEWEST_SUBJECTS:
         said.append(f"{len(first.subjects)} subjects: how intervals do with fewer than {FEWEST_SUBJECTS} is not known")

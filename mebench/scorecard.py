@@ -28,7 +28,7 @@ class FileScore:
     """A file's reading and its score card per seed, with intervals and what other averages would have claimed.
 
     `intervals` holds by slice and metric those of the strict scores or, where `covered_only`, of the scores over the
-    clips present: whose clips the others are is then unknown. There are none where a clip may hold several classes.
+    clips present: whose clips the others are is then unknown.
     """
 
     protocol: Protocol
@@ -101,7 +101,7 @@ def score_reading(
     cards = score_predictions(said, reading.expected, aggregate=aggregate, full=full)
     named = {clip: label for clip, label in reading.expected.items() if clip not in reading.nameless}
     drawn: Mapping[str, Mapping[Metric, Interval]] = {}
-    if aggregate != "units" and named:
+    if named:
         drawn = intervals_of(said, named, subjects, aggregate=aggregate, estimand="predictions")
     claims = claims_of(said, reading.expected, cards, subjects)
     return FileScore(protocol, reading, cards, drawn, covered_only=bool(reading.nameless), claims=claims)

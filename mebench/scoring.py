@@ -117,7 +117,8 @@ def score_units(truth: Sequence[str], predicted: Sequence[str | None], classes: 
     if len(truth) != len(predicted):
         raise PredictionError(f"{len(truth)} truths and {len(predicted)} predictions.", "Give one prediction per clip.")
     given = np.array([value is not None for value in predicted], dtype=bool)
-    return from_units(_held(truth, classes), _held([p or "" for p in predicted], classes), given, classes)
+    said = held_classes([p or "" for p in predicted], classes)
+    return from_units(held_classes(truth, classes), said, given, classes)
 
 
 def score_predictions(
@@ -267,8 +268,8 @@ def _mean(parts: Sequence[Scores], aggregate: str, combine: Callable[..., Any]) 
     )
 
 
-def _held(values: Sequence[str], classes: Sequence[str]) -> NDArray[np.bool_]:
-    """Which classes (n, k) each written set holds."""
+def held_classes(values: Sequence[str], classes: Sequence[str]) -> NDArray[np.bool_]:
+    """Which classes (n, k) each written set holds; raises PredictionError for one that is not declared."""
     column = {name: i for i, name in enumerate(classes)}
     held = np.zeros((len(values), len(classes)), dtype=bool)
     for row, value in zip(held, values, strict=True):
@@ -292,6 +293,7 @@ __all__ = [
     "confusion",
     "dataset_of",
     "from_confusion",
+    "held_classes",
     "mean_of_seeds",
     "mean_over_folds",
     "micro_f1",

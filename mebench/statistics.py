@@ -1,8 +1,8 @@
-"""What a score rests on: the confusions of single subjects, and how far each subject moves the score.
+"""What a score rests on: the counts of single subjects, and how far each subject moves the score.
 
 Clips of one person resemble each other, so the subject and not the clip is what is drawn anew. Everything here and in
-`intervals` and `comparison` works on one confusion matrix per seed, part and subject. A score is that of `scoring`:
-taken of the confusion summed over subjects, averaged over parts (one, `all`, or one per direction of a hold-out
+`intervals` and `comparison` works on one table of counts per seed, part and subject. A score is that of `scoring`:
+taken of the counts summed over subjects, averaged over parts (one, `all`, or one per direction of a hold-out
 protocol) and over seeds. Predictions of several seeds are never combined into one.
 
 Weights per subject say how often each is counted; 1 for all gives the score itself. The influence of a subject is the
@@ -11,113 +11,28 @@ derivative of the score by its weight; the infinitesimal jackknife adds up the s
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mebench.errors import PredictionError, UsageError
-from mebench.predictions import Predictions, join
-from mebench.scoring import ALL, Aggregate, confusion, dataset_of
-
-Metric = Literal["uf1", "uar", "accuracy", "weighted_f1"]
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class SubjectCounts:
-    """What a method said of each subject's clips.
-
-    `counts` (seeds, parts, subjects, k, k+1) int64: the confusions, last column no prediction. `strata` holds the
-    corpus of each subject, within which subjects are drawn. Raises PredictionError where shapes or names disagree.
-    """
-
-    classes: tuple[str, ...]
-    subjects: tuple[str, ...]
-    strata: tuple[str, ...]
-    parts: tuple[str, ...]
-    seeds: tuple[int, ...]
-    counts: NDArray[np.int64]
-
-    def __post_init__(self) -> None:
-        k = len(self.classes)
-        shape = (len(self.seeds), len(self.parts), len(self.subjects), k, k + 1)
-        if self.counts.shape != shape or len(self.strata) != len(self.subjects) or 0 in shape:
-            raise PredictionError(
-                f"Counts of shape {self.counts.shape} where seeds, parts, subjects and classes ask for {shape}.",
-                "Give one confusion matrix per seed, part and subject, and a corpus per subject.",
-            )
-        if (self.counts < 0).any() or (self.clips != self.clips[:1]).any():
-            raise PredictionError(
-                "A count is negative, or seeds hold different clips of a subject.",
-                "Count a clip without a prediction in the last column.",
-            )
-
-    @property
-    def clips(self) -> NDArray[np.int64]:
-        """Clips of each class (seeds, parts, subjects, k)."""
-        found: NDArray[np.int64] = self.counts.sum(axis=-1)
-        return found
-
-    @property
-    def margins(self) -> Floats:
-        """Hits, clips and predictions of each class (seeds, parts, subjects, 3, k): all that a score depends on."""
-        hits = np.diagonal(self.counts, axis1=-2, axis2=-1)
-        return np.stack([hits, self.clips, self.counts[..., :-1].sum(axis=-2)], axis=-2).astype(np.float64)
-
-    @property
-    def codes(self) -> NDArray[np.intp]:
-        """The number of each subject's stratum."""
-        return np.unique(self.strata, return_inverse=True)[1]
-
-
-def count_subjects(
-    predictions: Predictions,
-    expected: Mapping[str, str],
-    subjects: Mapping[str, str] | None = None,
-    *,
-    dataset: str = ALL,
-    aggregate: Aggregate = "pooled",
-) -> SubjectCounts:
-    """The counts behind the score of one slice; every seed of the predictions stands for itself.
-
-    `expected` maps clip to class, `subjects` clip to subject (by default the id's first two parts, as on the
-    leaderboard). A clip without a prediction counts as missed. With `aggregate="directions"` the slice `all` has one
-    part per dataset. Raises PredictionError as `score_predictions` does, and for a dataset without clips.
-    """
-    clips = sorted(clip for clip in expected if dataset in (ALL, dataset_of(clip)))
-    if not clips or not predictions.rows:
-        raise PredictionError(
-            f"{len(predictions)} predictions for {len(clips)} clips of {dataset}: nothing to count.",
-            "Give predictions for the protocol's clips and a dataset it holds.",
-        )
-    owner = {clip: (subjects or {}).get(clip, clip.rpartition("/")[0]) for clip in clips}
-    names = tuple(sorted(set(owner.values())))
-    homes = {name: "+".join(sorted({dataset_of(c) for c in clips if owner[c] == name})) for name in names}
-    split = dataset == ALL and aggregate == "directions"
-    parts = tuple(sorted({dataset_of(clip) for clip in clips})) if split else (dataset,)
-    joined = join(predictions, expected)
-    cells: dict[tuple[int, str, str], list[tuple[str, str | None]]] = {}
-    for seed, said in joined.items():
-        for clip, truth, predicted in zip(said.clips, said.truth, said.predicted, strict=True):
-            if clip in owner:
-                part = dataset_of(clip) if split else dataset
-                cells.setdefault((seed, part, owner[clip]), []).append((truth, predicted))
-    k = len(predictions.classes)
-    counts = np.zeros((len(joined), len(parts), len(names), k, k + 1), dtype=np.int64)
-    at = {(s, p, n): (i, j, m) for i, s in enumerate(joined) for j, p in enumerate(parts) for m, n in enumerate(names)}
-    for key, pairs in cells.items():
-        counts[at[key]] = confusion([t for t, _ in pairs], [p for _, p in pairs], predictions.classes)
-    return SubjectCounts(predictions.classes, names, tuple(homes[name] for name in names), parts, tuple(joined), counts)
+from mebench.subject_counts import (
+    Floats,
+    Metric,
+    SubjectCounts,
+    UnitCounts,
+    count_subjects,
+    repeat_seeds,
+    same_clips,
+)
 
 
 def metric_of(totals: Floats, metric: Metric) -> Floats:
     """The score (...) of totals (..., 3, k): hits, clips and predictions per class; NaN where nothing is defined.
 
-    Equal to `scoring.from_confusion`: a class without clips and predictions has no F1 and one without clips no recall,
-    and leaves the mean.
+    Equal to `scoring.from_confusion` and, of the margins of several classes a clip, to `scoring.from_units`: a class
+    without clips and predictions has no F1 and one without clips no recall, and leaves the mean.
     """
     found: Floats = _METRICS[metric][0](totals[..., 0, :], totals[..., 1, :], totals[..., 2, :])
     return found
@@ -132,7 +47,7 @@ def seed_scores(counts: SubjectCounts, metric: Metric, weights: Floats | None = 
     """The score of each seed (seeds, n) under weights (n, subjects), by default one row of ones."""
     weights = np.ones((1, len(counts.subjects))) if weights is None else weights
     found = np.zeros((len(counts.seeds), len(weights)))
-    for s, parts in enumerate(counts.margins):
+    for s, parts in enumerate(counts.margins(metric)):
         for margins in parts:
             found[s] += metric_of(_totals(margins, weights), metric) / len(parts)
     return found
@@ -144,7 +59,7 @@ def influences(counts: SubjectCounts, metric: Metric, weights: Floats, seed_weig
     `weights` (n, subjects); `seed_weights` (n, seeds) sum to one in each row.
     """
     found = np.zeros_like(weights)
-    for s, parts in enumerate(counts.margins):
+    for s, parts in enumerate(counts.margins(metric)):
         for margins in parts:
             slope = gradient_of(_totals(margins, weights), metric).reshape(len(weights), margins[0].size)
             found += (seed_weights[:, s, None] / len(parts)) * (slope @ margins.reshape(len(margins), -1).T)
@@ -166,23 +81,6 @@ def jackknife_variance(influence: Floats, weights: Floats, strata: NDArray[np.in
             spread = part - ((w * part).sum(axis=1) / m)[:, None]
             found += m / (m - 1) * (w * spread**2).sum(axis=1)
     return found
-
-
-def same_clips(counts: Sequence[SubjectCounts]) -> None:
-    """Raises UsageError unless all were counted on the same clips, classes and slice."""
-    first = counts[0]
-    for other in counts[1:]:
-        names = all(getattr(first, n) == getattr(other, n) for n in ("classes", "subjects", "strata", "parts"))
-        if not names or (first.clips[0] != other.clips[0]).any():
-            raise UsageError(
-                "Two methods were not scored on the same clips of the same subjects.",
-                "Compare results of one protocol and one annotation version.",
-            )
-
-
-def repeat_seeds(counts: SubjectCounts, times: int) -> SubjectCounts:
-    """The counts with every seed repeated, which leaves the mean over seeds as it is."""
-    return replace(counts, seeds=counts.seeds * times, counts=np.tile(counts.counts, (times, 1, 1, 1, 1)))
 
 
 def number(value: float) -> float | None:
@@ -258,3 +156,20 @@ _METRICS: Mapping[Metric, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "weighted_f1": (_weighted_f1, _weighted_f1_slope),
 }
 METRICS: tuple[Metric, ...] = tuple(_METRICS)
+
+__all__ = [
+    "METRICS",
+    "Floats",
+    "Metric",
+    "SubjectCounts",
+    "UnitCounts",
+    "count_subjects",
+    "gradient_of",
+    "influences",
+    "jackknife_variance",
+    "metric_of",
+    "number",
+    "repeat_seeds",
+    "same_clips",
+    "seed_scores",
+]

@@ -91,11 +91,9 @@ def test_what_may_not_be_compared_is_refused(change, said):
         contest(names_of([entry("m"), entry("n", (0,), **change)]), "M", FEW)
 
 
-def test_one_run_is_no_contest_and_several_labels_have_no_test():
+def test_one_run_is_no_contest():
     with pytest.raises(UsageError, match="1 run is no comparison"):
         contest(names_of([entry("m")]), "M", FEW)
-    with pytest.raises(UsageError, match="clips hold several labels each"):
-        contest(names_of([entry(n, aggregate="units") for n in "mn"]), "M", FEW)
 
 
 def test_what_qualifies_a_comparison_is_said():

@@ -20,6 +20,7 @@ from mebench.manuscript.folder import write_manuscript
 from mebench.manuscript.tables import Notes, scores_table
 from mebench.replication import add_record, record_text, sign_statement
 from mebench.runs import find_run, stored_runs
+from mebench.scoring import score_units
 from mebench.signing import Identity
 from tests.corpora import write_casme2, write_samm, write_smic
 
@@ -334,13 +335,21 @@ class TestFigures:
 
     def test_the_dotted_line_is_what_the_majority_class_reaches(self, lab):
         """By hand: smic 70 of 164 negative, so 2 p / (1 + p) / 3 = .199."""
-        from mebench.manuscript.figures import _majority_uf1
+        from mebench.manuscript.figures import _one_answer_uf1
 
         (group,) = finished_groups(lab / "home", ids(lab / "home", COMPOSITE))
-        assert _majority_uf1(group, "smic") == pytest.approx(2 * (70 / 164) / (1 + 70 / 164) / 3)
-        assert _majority_uf1(group, "smic") == pytest.approx(group.members[0].scores["smic"].uf1)
-        (units,) = finished_groups(lab / "home", ids(lab / "home", UNITS))
-        assert _majority_uf1(units, "all") is None
+        assert _one_answer_uf1(group, "smic") == pytest.approx(2 * (70 / 164) / (1 + 70 / 164) / 3)
+        assert _one_answer_uf1(group, "smic") == pytest.approx(group.members[0].scores["smic"].uf1)
+
+    def test_of_action_units_it_is_what_naming_all_of_them_reaches(self, lab):
+        from mebench.manuscript.figures import _one_answer_uf1
+
+        (group,) = finished_groups(lab / "home", ids(lab / "home", UNITS))
+        entry = group.first.entry
+        every = score_units(
+            list(entry.expected.values()), ["+".join(entry.classes)] * len(entry.expected), entry.classes
+        )
+        assert _one_answer_uf1(group, "all") == pytest.approx(every.uf1)
 
     def test_a_clip_without_prediction_has_a_column(self, home):
         from mebench.manuscript import figures

@@ -23,7 +23,7 @@ from mebench.page import Section, page_text
 from mebench.page.document import record_of
 from mebench.page.forest import Estimate, Reference, axis, forest
 from mebench.page.recalls import heat_map, matrices
-from mebench.page.references import chance_bound, declare, majority_uf1
+from mebench.page.references import chance_bound, declare, majority_uf1, one_answer
 from mebench.page.sheet import sheet
 from mebench.page.trust import UNRECORDED, trust_table
 from mebench.predictions import Prediction, Predictions
@@ -221,22 +221,30 @@ def test_equal_entries_give_equal_pages():
     assert page_text(field(), terms=FEW) == page_text(field(), terms=FEW)
 
 
-def test_clips_that_hold_several_labels_have_a_board_without_tests():
-    expected = {f"casme2/s{i}/c{j}": ("a", "a+b", "none")[(i + j) % 3] for i in range(4) for j in range(3)}
+def of_units(model="m", flipped=(), expected=None):
+    """Six subjects whose clips hold a, both and none in turn, or others; every flipped clip is said to hold b alone."""
+    held = expected or {f"casme2/s{i}/c{j}": ("a", "a+b", "none")[(i + j) % 3] for i in range(6) for j in range(3)}
+    made = (
+        Prediction(c, c.rpartition("/")[0], 0, t, "b" if i in flipped else t) for i, (c, t) in enumerate(held.items())
+    )
+    said = {0: Predictions("p", CLASSES, tuple(made))}
+    return replace(entry(model), expected=held, aggregate="units", predictions=said)
 
-    def said(flip):
-        made = (
-            Prediction(c, c.rpartition("/")[0], 0, t, "b" if i in flip else t)
-            for i, (c, t) in enumerate(expected.items())
-        )
-        return {0: Predictions("p", CLASSES, tuple(made))}
 
-    flips = {"x": (), "y": (1, 2)}
-    entries = [replace(entry(m), expected=expected, aggregate="units", predictions=said(f)) for m, f in flips.items()]
+def test_clips_that_hold_several_labels_have_a_board_like_any_other():
+    entries = [of_units("x", (4, 12)), of_units("y", (1, 2, 5, 9, 11, 14))]
     page = drawn(entries)
-    assert "its clips hold several labels, so that no difference is tested." in page.words
+    assert "differences in UF1 below about ." in page.words
+    assert "1 runs differ from X" in page.words
     assert page.tables["Y, all"][0] == ["unit", "hit", "missed", "false alarm", "rightly absent"]
     assert "Recall by class" in page.tables
+    row = next(cells for cells in page.tables["Results over all clips"][1:] if "X" in cells)
+    (low, high) = next(cell for cell in row if "–" in cell and cell != "–").split("–")
+    assert float(low) < rows([entries[0]])[0].uf1 < float(high)
+    # a is held by 12 of 18 clips, b by 6: F1 of always saying both (24 / 30 + 12 / 24) / 2 = .65
+    assert "every unit always .650" in page.words
+    assert "Every unit always: the mean F1 of saying all units of every clip" in page.words
+    assert "Majority class:" not in page.words
 
 
 def test_the_reference_is_declared_before_figures_are_seen():
@@ -276,6 +284,21 @@ def test_chance_keeps_what_subjects_are_and_forgets_what_clips_are():
     many = {f"casme2/s{i:03d}/c{j}": CLASSES[j % 2] for i in range(100) for j in range(2)}
     # Hits per subject are 0 or 2, each half the time: UF1 = share of subjects right, .5 with SD .05, 97.5 % near .598.
     assert chance_bound(entry(expected=many)) == pytest.approx(0.598, abs=0.02)
+
+
+def test_chance_of_units_keeps_together_what_a_clip_holds():
+    """Each subject has one clip of a and b and one of none, and is called so: all right, or both clips all wrong."""
+    expected = {f"casme2/s{i:03d}/{name}": name.replace("ab", "a+b") for i in range(100) for name in ("ab", "none")}
+    # F1 of a and of b are both the share of subjects left as they were: .5 with SD .05, 97.5 % near .598.
+    assert chance_bound(of_units(expected=expected)) == pytest.approx(0.598, abs=0.02)
+    assert math.isnan(chance_bound(of_units(expected=dict.fromkeys(expected, "a"))))
+
+
+def test_one_answer_for_units_is_all_of_them():
+    """Of ten clips a is held by four, b by one: 2 * 4 / 14 and 2 * 1 / 11; c by none, which leaves the mean."""
+    expected = {f"casme2/s{i}/c": {0: "a+b", 1: "a", 2: "a", 3: "a"}.get(i, "none") for i in range(10)}
+    found = one_answer(replace(of_units(expected=expected), classes=("a", "b", "c")))
+    assert (found.name, found.uf1) == ("every unit always", pytest.approx((8 / 14 + 2 / 11) / 2))
 
 
 def test_marks_stand_where_their_figures_are():

@@ -112,9 +112,9 @@ def _forest(axes: Axes, group: Group, name: str) -> None:
         if len(seeds) > 1:
             axes.plot(seeds, [at + 0.22] * len(seeds), ".", color=colour, markersize=2.5, alpha=0.7)
         axes.plot([row.uf1], [at], _MARKERS[at % len(_MARKERS)], color=colour, markersize=5, clip_on=False)
-    majority = _majority_uf1(group, name)
-    if majority is not None:
-        axes.axvline(majority, color="0.4", linewidth=0.8, linestyle=":", zorder=0)
+    floor = _one_answer_uf1(group, name)
+    if floor is not None:
+        axes.axvline(floor, color="0.4", linewidth=0.8, linestyle=":", zorder=0)
     where = f"{figure_text(name)}\n" if len(group.slices) > 1 else ""
     axes.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
     axes.set_xticks([0.25, 0.75], minor=True)
@@ -123,16 +123,19 @@ def _forest(axes: Axes, group: Group, name: str) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _majority_uf1(group: Group, name: str) -> float | None:
+def _one_answer_uf1(group: Group, name: str) -> float | None:
     """UF1 of naming the largest class of the slice throughout: 2 p / (1 + p) over k classes, p its share.
 
-    None where clips hold several classes or the slice lacks one, and UF1 is of another kind.
+    Where clips hold several classes, that of naming every class: the mean of 2 p / (1 + p) over those held. None where
+    one class per clip is asked for and the slice lacks one: UF1 is then over fewer.
     """
     counts, clips = group.per_class(name), len(group.clips(name))
-    if group.several or not all(counts.values()):
+    shares = [count / clips for count in counts.values() if count]
+    if group.several:
+        return sum(2 * share / (1 + share) for share in shares) / len(shares) if shares else None
+    if len(shares) < len(counts):
         return None
-    share = max(counts.values()) / clips
-    return 2 * share / (1 + share) / len(counts)
+    return 2 * max(shares) / (1 + max(shares)) / len(counts)
 
 
 def _name(text: str) -> str:

@@ -86,9 +86,11 @@ def _float(group: Group, content: str, caption: str, label: str) -> str:
 
 def _forest_caption(group: Group) -> str:
     seeds = "; small dots are single seeds" if any(len(one.run.seeds) > 1 for one in group.members) else ""
-    majority = "" if group.several else " The dotted line is what naming the largest class throughout would reach."
-    bounds = "" if group.several else " with 95\\,\\% intervals over subjects"
-    return f"UF1{bounds} under {latex_code(group.protocol)}{seeds}.{majority}"
+    answer = "every class of every clip" if group.several else "the largest class throughout"
+    return (
+        f"UF1 with 95\\,\\% intervals over subjects under {latex_code(group.protocol)}{seeds}. The dotted line is what "
+        f"naming {answer} would reach."
+    )
 
 
 __all__ = ["confusable", "results_section"]

@@ -54,8 +54,7 @@ def scores_table(group: Group) -> str:
         r"@{}>{\raggedright\arraybackslash}Xllrcrcrr@{}",
     )
     caption = f"Scores under {latex_code(group.protocol)}: {_extent(group)}. {_words(group)}"
-    bounded = "No interval is known for clips of several classes." if group.several else "Intervals are over subjects."
-    lines = [*notes.lines(), "wF1 is weighted F1.", bounded, *spread]
+    lines = [*notes.lines(), "wF1 is weighted F1.", "Intervals are over subjects.", *spread]
     return _table(group, caption, f"tab:scores-{group.slug}", head[1], [head[0]], body, lines)
 
 

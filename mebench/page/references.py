@@ -1,16 +1,16 @@
-"""What a score is seen against: the majority class, chance within subjects, and the reference of differences."""
+"""What a score is seen against: one answer for every clip, chance within subjects, and the reference of differences."""
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mebench.leaderboard import Entry
-from mebench.predictions import join, merge
-from mebench.scoring import dataset_of, score
+from mebench.predictions import join, joined_labels, merge
+from mebench.scoring import dataset_of, held_classes, score, score_units
 
 REFERENCE = "flow-svm"
 MAJORITY = "constant"
@@ -50,14 +50,43 @@ def answers_to(entry: Entry, name: str) -> bool:
     return name in (entry.model, entry.title) or entry.run.startswith(name)
 
 
+@dataclass(frozen=True)
+class OneAnswer:
+    """What one answer for every clip reaches: its name on a plot, its UF1, and in words what it is."""
+
+    name: str
+    uf1: float
+    words: str
+
+
+def one_answer(entry: Entry) -> OneAnswer:
+    """The one answer that a score is seen against: the majority class, or every unit where clips hold several labels.
+
+    Of units it is the best that can be said without looking: of a unit that a share p of the clips holds, always saying
+    it has F1 2 p / (1 + p), saying it of a share p at random about p, and never saying it 0.
+    """
+    if entry.aggregate == "units":
+        every = joined_labels(entry.classes)
+        found = score_units(list(entry.expected.values()), [every] * len(entry.expected), entry.classes)
+        return OneAnswer(
+            "every unit always",
+            found.uf1,
+            "Every unit always: the mean F1 of saying all units of every clip, 2 p / (1 + p) of a unit that a share p "
+            "of the clips holds; guessing each as often as it is held reaches about p, and less.",
+        )
+    return OneAnswer(
+        "majority class",
+        majority_uf1(entry),
+        "Majority class: UF1 of always answering the most frequent class, from the class counts.",
+    )
+
+
 def majority_uf1(entry: Entry) -> float:
-    """UF1 of always answering the most frequent class, from the class counts alone; NaN for several labels a clip.
+    """UF1 of always answering the most frequent class, from the class counts alone, where clips hold one class each.
 
     Of a hold-out protocol the mean over directions, each answered with the majority of the other datasets, as far as
     there are any. A tie goes to the class whose name sorts first.
     """
-    if entry.aggregate == "units":
-        return math.nan
     if entry.aggregate == "pooled":
         return _constant_uf1(entry.expected.values(), entry.expected.values(), entry.classes)
     datasets = sorted({dataset_of(clip) for clip in entry.expected})
@@ -72,39 +101,50 @@ def majority_uf1(entry: Entry) -> float:
 def chance_bound(entry: Entry, *, permutations: int = PERMUTATIONS, seed: int = 0) -> float:
     """The 97.5 % point of UF1 where the labels say nothing: truths permuted within each subject, predictions kept.
 
-    A model may know who a person is without seeing an expression, so subjects keep their class counts. The models are
-    not fitted again: each was fitted without the subject it answers for, whose labels are exchangeable to it. NaN for
-    several labels a clip and for hold-out means, and where no permutation changes a label.
+    A model may know who a person is without seeing an expression, so subjects keep their class counts; several labels
+    of a clip stay together. The models are not fitted again: each was fitted without the subject it answers for, whose
+    labels are exchangeable to it. NaN for hold-out means, and where no permutation changes a label.
     """
-    if entry.aggregate != "pooled":
+    if entry.aggregate == "directions":
         return math.nan
     joined = join(merge([part for part in entry.predictions.values() if part.rows]), entry.expected)
     first = next(iter(joined.values()))
-    column = {name: i for i, name in enumerate(entry.classes)}
-    truth = np.array([column[name] for name in first.truth])
-    said = np.array([[column.get(p or "", -1) for p in seed_said.predicted] for seed_said in joined.values()])
+    truth = np.array(first.truth)
     owners = np.array([entry.subjects.get(clip, clip.rpartition("/")[0]) for clip in first.clips])
     if all(len(set(truth[owners == owner])) == 1 for owner in set(owners)):
         return math.nan
-    values = _permuted_uf1(truth, said, np.unique(owners, return_inverse=True)[1], len(column), permutations, seed)
+    held = _held(first.truth, entry)
+    said = np.stack([_held([p or "" for p in one.predicted], entry) for one in joined.values()])
+    if entry.aggregate == "units":
+        said &= held.any(axis=0)  # a unit that no clip holds leaves the mean, whatever was predicted
+    values = _permuted_uf1(held, said, np.unique(owners, return_inverse=True)[1], permutations, seed)
     return float(np.quantile(values, BOUND, method="higher"))
 
 
+def _held(values: Sequence[str], entry: Entry) -> NDArray[np.bool_]:
+    """Which classes (n, k) each value names."""
+    if entry.aggregate == "units":
+        return held_classes(values, entry.classes)
+    return np.array(values)[:, None] == np.array(entry.classes)
+
+
 def _permuted_uf1(
-    truth: NDArray[np.intp], said: NDArray[np.intp], owner: NDArray[np.intp], k: int, permutations: int, seed: int
+    truth: NDArray[np.bool_], said: NDArray[np.bool_], owner: NDArray[np.intp], permutations: int, seed: int
 ) -> NDArray[np.float64]:
-    """UF1, the mean over seeds, under each permutation: clips per class and predictions stay, only the hits change."""
+    """UF1, the mean over seeds, under each permutation of the classes that clips hold, `truth` (n, k).
+
+    `said` (seeds, n, k) are the classes predicted. Clips per class and predictions stay, only the hits change.
+    """
     generator = np.random.default_rng(seed)
-    clips = np.bincount(truth, minlength=k)
+    both = truth.sum(axis=0) + said.sum(axis=1)
     order = np.argsort(owner, kind="stable")
     found = np.zeros(permutations)
     for i in range(permutations):
         shuffled = np.empty_like(truth)
         shuffled[order] = truth[np.lexsort((generator.random(len(truth)), owner))]
-        for answers in said:
-            hits = np.bincount(shuffled[shuffled == answers], minlength=k)
-            both = clips + np.bincount(answers[answers >= 0], minlength=k)
-            found[i] += float(np.mean(2 * hits[both > 0] / both[both > 0])) / len(said)
+        hits = (shuffled & said).sum(axis=1)
+        for of_seed, sums in zip(hits, both, strict=True):
+            found[i] += float(np.mean(2 * of_seed[sums > 0] / sums[sums > 0])) / len(said)
     return found
 
 

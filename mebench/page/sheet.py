@@ -10,7 +10,7 @@ from mebench.leaderboard import SYNTHETIC_WARNING, Board, Entry, Row, table
 from mebench.mistakes import FLOORS, answered_table, unsolved
 from mebench.page.forest import Estimate, Plot, Reference, forest
 from mebench.page.recalls import HeatMap, Matrix, heat_map, matrices
-from mebench.page.references import REFERENCE, Declared, chance_bound, declare, majority_uf1
+from mebench.page.references import REFERENCE, Declared, chance_bound, declare, one_answer
 from mebench.page.trust import trust_table
 from mebench.render import Table, figure
 from mebench.resampling import WORDS
@@ -29,10 +29,7 @@ _PRETRAINED = {False: "no pretraining", True: "pretrained weights"}
 
 @dataclass(frozen=True)
 class Standing:
-    """The ranked entries of a board over all its clips, best first, under the names they go by on the page.
-
-    `counts` is empty where clips hold several labels, which no test over subjects is given for.
-    """
+    """The ranked entries of a board over all its clips, best first, under the names they go by on the page."""
 
     board: Board
     entries: Mapping[str, Entry]
@@ -119,9 +116,7 @@ def sentence(standing: Standing, met: Contest | None) -> str:
         f"{row.annotation.replace(' ', ', ').replace('=', ' ')}"
     )
     if met is None:
-        untested = "its clips hold several labels, so that no difference is tested"
-        alone = "fewer than two runs are ranked, so that there is no difference to speak of"
-        return f"{what}; {untested if row.aggregate == 'units' else alone}."
+        return f"{what}; fewer than two runs are ranked, so that there is no difference to speak of."
     resolved = sum(one.resolved for one in met.comparisons)
     differ = f"{resolved} of {len(met.comparisons)} runs differ from {met.reference} by more than chance explains"
     median, power = met.resolution.median, share(met.resolution.power)
@@ -138,12 +133,11 @@ def _standing(board: Board, entries: Sequence[Entry]) -> Standing:
     ranked = [name for name, entry in named.items() if whole[entry.run].ranked]
     ranked.sort(key=lambda name: (-whole[named[name].run].uf1, name))
     kept = {name: named[name] for name in ranked}
-    tested = all(entry.aggregate != "units" for entry in kept.values())
     return Standing(
         board,
         kept,
         {name: whole[entry.run] for name, entry in kept.items()},
-        {name: counts_of(entry) for name, entry in kept.items()} if tested else {},
+        {name: counts_of(entry) for name, entry in kept.items()},
     )
 
 
@@ -200,11 +194,11 @@ def _scores(anchor: str, standing: Standing, terms: Terms) -> Plot:
 
 
 def _references(standing: Standing, bounds: Mapping[str, float]) -> list[Reference]:
-    """The lines of the plot: majority and chance from the clips, flow-svm and action units from their runs."""
-    majority = majority_uf1(next(iter(standing.entries.values())))
+    """The lines of the plot: one answer and chance from the clips, flow-svm and action units from their runs."""
+    said = one_answer(next(iter(standing.entries.values())))
     chance = max((bound for bound in bounds.values() if not math.isnan(bound)), default=math.nan)
     found = [
-        Reference(f"majority class {figure(majority)}", majority, "majority"),
+        Reference(f"{said.name} {figure(said.uf1)}", said.uf1, "majority"),
         Reference(f"chance at most {figure(chance)}", chance, "chance"),
     ]
     fits = {name: entry.model == REFERENCE for name, entry in standing.entries.items()}
@@ -288,12 +282,10 @@ def _by_seed(standing: Standing, name: str) -> tuple[float, ...]:
 def _score_notes(standing: Standing) -> tuple[str, ...]:
     if not standing.entries:
         return ()
-    if not standing.counts:
-        return ("A mark is the mean over seeds; no interval is given where clips hold several labels.",)
     return (
         f"Mark: mean over seeds, a diamond where weights were trained elsewhere. Bar: 95 % for {WORDS['method']}.",
         "Strokes: single seeds. Triangle: what these predictions would reach by chance at most.",
         "Chance at most: the 97.5 % point with truths permuted within subjects; the line is the largest of these.",
-        "Majority class: UF1 of always answering the most frequent class, from the class counts.",
+        one_answer(next(iter(standing.entries.values()))).words,
         COVERAGE_NOTE,
     )
