@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mebench.predictions import Prediction, Predictions
     from mebench.protocol import Protocol, Suite, Task, load_protocol
     from mebench.recipes import Sample, Step, step
+    from mebench.weights import load_weights
 
 _HOME_OF = {
     "Augmentation": "mebench.learning",
@@ -42,6 +43,7 @@ _HOME_OF = {
     "evaluate": "mebench.api",
     "load_clips": "mebench.api",
     "load_protocol": "mebench.protocol",
+    "load_weights": "mebench.weights",
     "run": "mebench.api",
     "score": "mebench.api",
     "step": "mebench.recipes",
@@ -71,6 +73,7 @@ __all__ = [
     "evaluate",
     "load_clips",
     "load_protocol",
+    "load_weights",
     "run",
     "score",
     "step",

@@ -56,7 +56,7 @@ def write_corpus(
     settings = _settings(dataset, tier, subjects, clips, amplitude, seed)
     plan = draw_plan(settings)
     mark = _mark(settings, plan)
-    with _whole(out) as unfinished, _disk(out):
+    with whole(out) as unfinished, disk(out):
         _film_all(settings, plan, unfinished, jobs, progress)
         settings.layout.annotate(unfinished, plan)
         write_marker(unfinished, mark)
@@ -91,7 +91,7 @@ def _film_person(task: _Casting) -> None:
     settings, layout = task.settings, task.settings.layout
     person = cast(settings, task.index)
     picture = picture_of(person, layout.camera)
-    with _disk(task.root):
+    with disk(task.root):
         for clip in task.clips:
             folder = task.root / layout.folder(clip)
             folder.mkdir(parents=True)
@@ -145,15 +145,15 @@ def _mark(settings: Settings, plan: Sequence[PlannedClip]) -> SyntheticMark:
 
 
 @contextmanager
-def _whole(out: Path) -> Iterator[Path]:
+def whole(out: Path) -> Iterator[Path]:
     """A folder beside `out` to write into, which takes `out`'s place when the block ends without error."""
     replaced = _is_replaceable(out)
     unfinished = out.parent / f".{out.name}.{os.getpid()}.unfinished"
     try:
-        with _disk(out):
+        with disk(out):
             unfinished.mkdir(parents=True)
         yield unfinished
-        with _disk(out):
+        with disk(out):
             if replaced:
                 _discard(out)
             unfinished.rename(out)
@@ -182,7 +182,8 @@ def _discard(out: Path) -> None:
 
 
 @contextmanager
-def _disk(path: Path) -> Iterator[None]:
+def disk(path: Path) -> Iterator[None]:
+    """Nothing; inside, what goes wrong on disk is a DataError that names the path."""
     try:
         yield
     except OSError as error:
@@ -191,4 +192,4 @@ def _disk(path: Path) -> Iterator[None]:
         ) from error
 
 
-__all__ = ["GENERATOR", "JPEG_QUALITY", "write_corpus"]
+__all__ = ["GENERATOR", "JPEG_QUALITY", "disk", "whole", "write_corpus"]
