@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from mebench import standing
 from mebench.cli import status
 from mebench.comparing import Terms
 from mebench.cost import Cost
@@ -191,6 +192,47 @@ def test_synthetic_boards_stand_apart_under_their_warning():
     assert made.count('class="board"') == 1
     assert "clip table 5eed5eed" in made
     assert SYNTHETIC_WARNING not in page_text(field(), terms=FEW)
+
+
+def test_a_page_of_rendered_boards_alone_begins_with_their_heading():
+    """A gap and a rule part a section from what stands before it; where nothing does, they would enclose nothing."""
+    start = page_text(field(synthetic=True), terms=FEW).partition('<main id="boards">')[2]
+    assert start.split()[:2] == ["<section", 'class="synthetic"']
+    style = files("mebench.page").joinpath("page.css").read_text(encoding="utf-8").partition("@media print")[0]
+    parting = {
+        selector.strip()
+        for selectors, said in re.findall(r"([^{}]+)\{([^{}]*)\}", style)
+        for selector in selectors.split(",")
+        if re.search(r"\.(synthetic|apart)\b", selector) and re.search(r"margin-top|border-top", said)
+    }
+    assert parting == {"* + .synthetic", "* + .apart"}
+
+
+@pytest.mark.parametrize(
+    ("real", "rendered", "printed"),
+    [
+        ((), ("casme2-5c-loso",), set()),
+        (("casme2-5c-loso",), (), {"casme2-5c-loso"}),
+        (("casme2-5c-loso",), ("samm-5c-loso",), {"casme2-5c-loso"}),
+        (("casme2-5c-loso",), ("casme2-5c-loso",), {"casme2-5c-loso"}),
+        ((), (), set()),
+    ],
+)
+def test_figures_in_print_stand_by_real_boards_only(monkeypatch, tmp_path, real, rendered, printed):
+    boards_of = [*((name, False) for name in real), *((name, True) for name in rendered)]
+    entries = [
+        entry(f"m{i}", protocol=name, synthetic=mark, run=f"{i}" * 12) for i, (name, mark) in enumerate(boards_of)
+    ]
+    monkeypatch.setattr(standing, "entries_of", lambda home, protocol: entries)
+    page = Page(standing.page(tmp_path, None))
+    captions = [name for name in page.tables if name.startswith("In print: ")]
+    assert {name.removeprefix("In print: ").partition(",")[0] for name in captions} == printed
+    assert ("Figures in print" in page.words) is bool(printed)
+
+
+def test_figures_in_print_that_were_asked_for_stand_on_any_page(monkeypatch, tmp_path):
+    monkeypatch.setattr(standing, "entries_of", lambda home, protocol: [entry(protocol="q", synthetic=True)])
+    assert "Figures in print" in Page(standing.page(tmp_path, None, published=True)).words
 
 
 def test_sections_apart_come_last_and_empty_ones_not_at_all():

@@ -41,7 +41,7 @@ def page_text(
     apart: Sequence[Section] = (),
     terms: Terms | None = None,
 ) -> str:
-    """The page of these runs as HTML text: real boards, then sections apart, synthetic boards last under their warning.
+    """The page of these runs as HTML text: real boards, then synthetic ones under their warning, then sections apart.
 
     `ranked` are the entries' rows, where they have been made already. `reference` is the model or run that differences
     are taken to; boards where it is not ranked take their own. Sections without tables are left out. Equal entries give
