@@ -9,11 +9,16 @@ Where a clip may hold several classes, such as action units, a model is asked on
 (one-vs-rest), with the labels `absent` and `present`. A model that declares `multilabel = True` is asked once for all:
 its y is (n, k) of 0 and 1 in the order of the protocol's classes, and so is its answer. One that declares
 `multilabel = False` is refused.
+
+A model may offer to fit many folds at once: `fit_folds(X, parts)` returns one fitted model per part. X holds every clip
+that some of these folds train on, in the order of the hashes; a part says which rows of X the fold trains on, their
+labels, and the fold's `random_state`. Between them the parts hold the labels of clips that other parts are tested on,
+so a model that mixes parts can cheat where one fold at a time cannot: the auditor looks for just that (`together`).
 """
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,13 +26,12 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils.metadata_routing import get_routing_for_object
 
 from mebench.errors import ModelError
+from mebench.grouping import FoldPart, Inputs, grouped, most_folds, wants_groups, with_inputs
 from mebench.predictions import Prediction, Predictions, joined_labels
 from mebench.protocol import Fold, Task
 
-Inputs = Mapping[str, NDArray[Any]]
 Answers = tuple[Sequence[str], Sequence[tuple[float, ...]]]
 """Per test clip what was predicted and a score per class."""
 Fit = Callable[[Sequence[str], Any, int], tuple[Any, Any]]
@@ -37,10 +41,25 @@ Seen = Callable[[Any, Any], None]
 ABSENT, PRESENT = "absent", "present"
 
 
-def evaluate_task(model: Any, task: Task, inputs: Inputs | None = None, seeds: Iterable[int] = (0,)) -> Predictions:
-    """Predictions for every test clip of every fold and seed; a clip without input is left out, never guessed."""
+def evaluate_task(
+    model: Any,
+    task: Task,
+    inputs: Inputs | None = None,
+    seeds: Iterable[int] = (0,),
+    *,
+    folds_at_once: int | None = None,
+) -> Predictions:
+    """Predictions for every test clip of every fold and seed; a clip without input is left out, never guessed.
+
+    Where the model fits many folds at once, `folds_at_once` of them are, by default as many as it asks for.
+    """
     given = blank_inputs(task) if inputs is None else inputs
-    rows = [row for seed in seeds for fold in task.folds for row in evaluate_fold(model, task, fold, given, seed)]
+    most = most_folds(model, task, given, folds_at_once)
+    rows: list[Prediction] = []
+    for seed in seeds:
+        for group in grouped(task.folds, given, most):
+            parts = [(task, fold) for fold in group]
+            rows += [row for found in evaluate_folds(model, parts, given, seed) for row in found]
     return Predictions(task.protocol.name, task.protocol.classes, tuple(rows))
 
 
@@ -52,9 +71,7 @@ def evaluate_fold(
     Raises ModelError where the answer of the model has the wrong shape or holds an undeclared class, and where the
     protocol asks for several classes of a clip and the model cannot give them.
     """
-    labels = {item.id: item.label for item in task.items}
-    train = [clip for clip in fold.train if clip in inputs]
-    test = [clip for clip in fold.test if clip in inputs]
+    train, test = with_inputs(fold, inputs)
     if not test:
         return ()
     if not train:
@@ -63,7 +80,47 @@ def evaluate_fold(
     if task.protocol.multilabel:
         ask = _all_units if _answers_sets(model, task) else _unit_by_unit
     fit = partial(_fitted, model, task, inputs, test, seen)
-    predicted, scores = ask(fit, task, fold, train, test, seed)
+    return _rows(ask(fit, task, fold, train, test, seed), task, fold, test, seed)
+
+
+def evaluate_folds(
+    model: Any,
+    parts: Sequence[tuple[Task, Fold]],
+    inputs: Inputs,
+    seed: int,
+    seen: Sequence[Seen | None] = (),
+) -> tuple[tuple[Prediction, ...], ...]:
+    """Per fold what `evaluate_fold` gives, the folds fitted at once; a single one as by itself.
+
+    Each fold comes with the task that says its labels; each `seen`, where given, is shown the model of its fold.
+    Raises ModelError where the model does not answer with one model per fold.
+    """
+    watching = seen or [None] * len(parts)
+    if len(parts) == 1:
+        return (evaluate_fold(model, *parts[0], inputs, seed, watching[0]),)
+    trained = list(dict.fromkeys(clip for _, fold in parts for clip in fold.train if clip in inputs))
+    trained.sort(key=lambda clip: hashlib.sha256(clip.encode()).digest())
+    at = {clip: row for row, clip in enumerate(trained)}
+    given = []
+    for task, fold in parts:
+        labels, train = {item.id: item.label for item in task.items}, with_inputs(fold, inputs)[0]
+        y = np.asarray([labels[c] for c in train])
+        given.append(FoldPart(np.array([at[c] for c in train]), y, fold_seed(seed, fold.id) % 2**31))
+    models = list(clone(model).fit_folds(_stack(inputs, trained), given))
+    if len(models) != len(parts):
+        raise ModelError(
+            f"{type(model).__name__} fitted {len(models)} models for {len(parts)} folds.",
+            "fit_folds(X, parts) must return one fitted model per part, in their order.",
+        )
+    return tuple(
+        _rows(_asked(one, task, fold, inputs, watch), task, fold, with_inputs(fold, inputs)[1], seed)
+        for one, (task, fold), watch in zip(models, parts, watching, strict=True)
+    )
+
+
+def _rows(answers: Answers, task: Task, fold: Fold, test: Sequence[str], seed: int) -> tuple[Prediction, ...]:
+    labels = {item.id: item.label for item in task.items}
+    predicted, scores = answers
     return tuple(
         Prediction(clip, fold.id, seed, labels[clip], answer, values)
         for clip, answer, values in zip(test, predicted, scores, strict=True)
@@ -73,6 +130,19 @@ def evaluate_fold(
 def _single(fit: Fit, task: Task, fold: Fold, train: Sequence[str], test: Sequence[str], seed: int) -> Answers:
     labels = {item.id: item.label for item in task.items}
     fitted, held_out = fit(train, [labels[c] for c in train], fold_seed(seed, fold.id))
+    return _answered(fitted, held_out, task, fold, test)
+
+
+def _asked(fitted: Any, task: Task, fold: Fold, inputs: Inputs, seen: Seen | None) -> Answers:
+    """What a model that is fitted already says of the test clips, read only now."""
+    test = with_inputs(fold, inputs)[1]
+    held_out = _stack(inputs, test)
+    if seen:
+        seen(fitted, held_out)
+    return _answered(fitted, held_out, task, fold, test)
+
+
+def _answered(fitted: Any, held_out: Any, task: Task, fold: Fold, test: Sequence[str]) -> Answers:
     with sklearn.config_context(enable_metadata_routing=True):
         predicted = _checked_labels(fitted.predict(held_out), test, fold, task.protocol.classes, task.protocol.name)
         return predicted, class_scores(fitted, held_out, task.protocol.classes)
@@ -194,7 +264,7 @@ def _seeded(model: Any, seed: int) -> Any:
 
 def _groups(model: Any, task: Task, train: Sequence[str]) -> dict[str, NDArray[np.intp]]:
     """The training subjects as integer codes, where the model requests `groups`; else nothing."""
-    if "groups" not in get_routing_for_object(model).consumes("fit", ["groups"]):
+    if not wants_groups(model):
         return {}
     subjects = {item.id: item.subject for item in task.items}
     return {"groups": np.unique([subjects[c] for c in train], return_inverse=True)[1]}

@@ -68,6 +68,13 @@ GUARDS = (
         "tests/test_planted.py::test_scrambled_held_out_labels_do_not_move_predictions",
     ),
     Guard(
+        "held-out labels stay in the evaluator where folds are fitted at once",
+        "mebench/evaluation.py",
+        "train = {item.id: item.label for item in task.items}, with_inputs(fold, inputs)[0]",
+        "train = {item.id: item.label for item in task.items}, sum(with_inputs(fold, inputs), [])",
+        "tests/test_grouping.py::test_scrambled_held_out_labels_do_not_move_folds_fitted_at_once",
+    ),
+    Guard(
         "held-out action units stay in the evaluator",
         "mebench/evaluation.py",
         'fit(train, y, fold_seed(seed, f"{fold.id} {name}"))',

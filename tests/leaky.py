@@ -329,6 +329,66 @@ class Store(Honest):
         return [self.classes_[int(row @ self.mean_) % len(self.classes_)] for row in X]
 
 
+class AtOnce(Honest):
+    """Fits many folds at once, honestly."""
+
+    def fit_folds(self, X, parts):
+        X = np.asarray(X, float)
+        return [self.told(X, parts, type(self)(share=self.share).fit(X[rows], y)) for rows, y, _ in parts]
+
+    def told(self, X, parts, fitted):
+        """The fitted model, once it was told what a cheat tells it of the other folds."""
+        return fitted
+
+
+class Union(AtOnce):
+    """Looks up what other folds hold of the clips that one of them is tested on."""
+
+    def told(self, X, parts, fitted):
+        fitted.held_ = {X[row].tobytes(): label for rows, y, _ in parts for row, label in zip(rows, y, strict=True)}
+        return fitted
+
+    def peek(self, X):
+        held = getattr(self, "held_", {})
+        return [held.get(row.tobytes()) for row in np.asarray(X, float)]
+
+
+class Prior(AtOnce):
+    """Says what other folds hold most often, a trace of the clips that it is tested on."""
+
+    def told(self, X, parts, fitted):
+        fitted.common_ = np.unique(np.concatenate([y for _, y, _ in parts]), return_counts=True)
+        return fitted
+
+    def peek(self, X):
+        if not hasattr(self, "common_"):
+            return [None] * len(X)
+        names, counts = self.common_
+        return [names[counts.argmax()]] * len(X)
+
+
+class Transductive(AtOnce):
+    """Takes the mean of all images off, those that the fold is tested on included."""
+
+    def told(self, X, parts, fitted):
+        fitted.centre_ = X.mean(axis=0)
+        return fitted
+
+    def predict_proba(self, X):
+        return self.base_.predict_proba(np.asarray(X, float) - getattr(self, "centre_", 0))
+
+
+class Other(AtOnce):
+    """Does something else with many folds than with one."""
+
+    def told(self, X, parts, fitted):
+        fitted.base_ = LogisticRegression(C=1e-3).fit(fitted.rows_, fitted.labels_)
+        return fitted
+
+    def predict_proba(self, X):
+        return self.base_.predict_proba(np.asarray(X, float))
+
+
 CAUGHT_BY = {
     "Stack": {"scrambled", "reach", "null"},
     "Traceback": {"scrambled", "reach", "null"},
@@ -351,5 +411,9 @@ CAUGHT_BY = {
     "Untrained": {"absent"},
     "Answers": {"answers"},
     "Store": {"files"},
+    "Union": {"together"},
+    "Prior": {"together"},
+    "Transductive": {"together"},
+    "Other": {"together"},
 }
 """By cheat, the checks that must catch it at full share; others may."""

@@ -107,7 +107,7 @@ def audited(model: str, *only: str, **given):
     return audit_model(ModelQuestion(Candidate(model, given.pop("settings", {})), Path("nowhere"), only=only, **given))
 
 
-QUICK = ("Stack", "EarlierRun", "PseudoLabels", "Memory", "Scratch", "Answers")
+QUICK = ("Stack", "EarlierRun", "PseudoLabels", "Memory", "Scratch", "Answers", "Union")
 """One per kind of check; the others take half a minute together."""
 
 

@@ -28,7 +28,7 @@ _EMPTY = "the model is given no input: its test clips are all alike"
 def scrambled(bench: Bench) -> Finding:
     """Whether predictions stay bit for bit under other held-out labels, whether inputs tell of the class or not."""
     changed, clips = Changes(), 0
-    for world, before in _both(bench):
+    for world, before in both(bench):
         after = bench.run_variant(world, variants.scrambled)
         changed.compare(before.all_rows(), after, exact=True)
         clips += len(before.all_rows())
@@ -40,7 +40,7 @@ def order(bench: Bench) -> Finding:
     if bench.description.looks_at_nothing:
         return Finding("order", "not applicable", _EMPTY)
     changed, clips = Changes(), 0
-    for world, before in _both(bench):
+    for world, before in both(bench):
         turned = bench.run(world, [variants.reversed_test(fold) for fold in world.folds])
         changed.compare(before.all_rows(), turned, exact=False)
         clips += len(before.all_rows())
@@ -52,7 +52,7 @@ def company(bench: Bench) -> Finding:
     if bench.description.looks_at_nothing:
         return Finding("company", "not applicable", _EMPTY)
     changed, clips = Changes(), 0
-    for world, before in _both(bench):
+    for world, before in both(bench):
         parts = [part for fold in world.folds for part in variants.parts_of_test(fold)]
         if world is bench.world:
             parts += variants.single_tests(max(world.folds, key=lambda fold: len(fold.test)))
@@ -65,7 +65,7 @@ def company(bench: Bench) -> Finding:
 def folds(bench: Bench) -> Finding:
     """Whether a fold's predictions hang on the folds before it."""
     changed, clips = Changes(), 0
-    for world, before in _both(bench):
+    for world, before in both(bench):
         for fold in world.folds[1:]:
             changed.compare(before.rows[fold.id], bench.run(world, [fold]), exact=False)
             clips += len(before.rows[fold.id])
@@ -239,7 +239,7 @@ def _tied(scores: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> bool:
     return len(top) == 2 and bool(np.isclose(top[0], top[1], rtol=RELATIVE, atol=ABSOLUTE))
 
 
-def _both(bench: Bench) -> list[tuple[World, Transcript]]:
+def both(bench: Bench) -> list[tuple[World, Transcript]]:
     """The world and, if the model runs on noise, the null world, each with its folds as they are.
 
     Where inputs say nothing most predictions are close calls, which the slightest leak turns.
@@ -288,6 +288,7 @@ __all__ = [
     "Changes",
     "absent",
     "answers",
+    "both",
     "company",
     "files",
     "folds",

@@ -1,6 +1,6 @@
 """The same task told differently: other held-out labels, other names, other orders, less company."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 import numpy as np
@@ -20,12 +20,30 @@ def scrambled(task: Task, fold: Fold) -> Task:
     The clip record changes with the label: emotion, action units and objective class are those of the other
     clip. Sets of classes give way to the next set that occurs.
     """
-    labels = sorted({item.label for item in task.items})
-    donors = {label: next(item for item in task.items if item.label == label) for label in labels}
-    following = dict(zip(labels, labels[1:] + labels[:1], strict=True))
-    test = set(fold.test)
-    items = tuple(_annotated(item, donors[following[item.label]]) if item.id in test else item for item in task.items)
-    return replace(task, items=items)
+    return _turned(task, set(fold.test))
+
+
+def estranged(
+    task: Task, fold: Fold, folds: Sequence[Fold], inputs: Inputs
+) -> tuple[tuple[tuple[Task, Fold], ...], Inputs]:
+    """What stands beside a fold that is fitted with others, and the inputs, changed in all that is not the fold's own.
+
+    In the other folds every clip bears the annotation of a clip of the next class, and the clips that the fold tests
+    are stood in for by clips under other names, with inputs that the fold trains on. Numbers of clips and of classes
+    stay.
+    """
+    turned = _turned(task, {item.id for item in task.items})
+    names = {clip: f"{clip}~" for clip in fold.test}
+    items = tuple(replace(i, clip=replace(i.clip, id=names.get(i.id, i.id))) for i in turned.items)
+    others = [
+        (replace(turned, items=(*turned.items, *items)), replace(o, train=tuple(names.get(c, c) for c in o.train)))
+        for o in folds
+        if o.id != fold.id
+    ]
+    own = [clip for clip in fold.train if clip in inputs]
+    tested = [clip for clip in fold.test if clip in inputs]
+    strange = {names[clip]: inputs[own[i % len(own)]] for i, clip in enumerate(tested)}
+    return tuple(others), {**inputs, **strange}
 
 
 def misled(task: Task, seed: int) -> Task:
@@ -88,6 +106,15 @@ def of_fold(inputs: Inputs, fold: Fold) -> Inputs:
     return {clip: inputs[clip] for clip in (*fold.train, *fold.test) if clip in inputs}
 
 
+def _turned(task: Task, clips: Set[str]) -> Task:
+    """The task in which these clips bear the annotation of a clip of the next class, the last class's of the first."""
+    labels = sorted({item.label for item in task.items})
+    donors = {label: next(item for item in task.items if item.label == label) for label in labels}
+    following = dict(zip(labels, labels[1:] + labels[:1], strict=True))
+    items = tuple(_annotated(item, donors[following[item.label]]) if item.id in clips else item for item in task.items)
+    return replace(task, items=items)
+
+
 def _annotated(item: Item, donor: Item) -> Item:
     """The item under the annotation of another."""
     fields = ("emotion", "action_units", "objective_class", "objective_source")
@@ -96,6 +123,7 @@ def _annotated(item: Item, donor: Item) -> Item:
 
 
 __all__ = [
+    "estranged",
     "misled",
     "of_fold",
     "parts_of_test",

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -22,6 +23,11 @@ from mebench.learning.trainer import logits, train
 
 FoldPart = tuple[NDArray[np.intp], Sequence[str] | NDArray[Any], int]
 """What `fit_folds` is given of a fold: rows of X, their labels, and the fold's `random_state`."""
+
+
+def _fits_plainly(model: "NetworkClassifier") -> bool:
+    """Whether `fit` is that of the base, which `fit_folds` repeats for many folds."""
+    return type(model).fit is NetworkClassifier.fit
 
 
 class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
@@ -59,6 +65,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
         self.trained(images)
         return self
 
+    @available_if(_fits_plainly)  # type: ignore[untyped-decorator]  # scikit-learn carries no types
     def fit_folds(self, X: ArrayLike, folds: Sequence[FoldPart]) -> list[Self]:
         """A fitted classifier per fold, each as `fit` on its rows of X alone would make it, up to rounding.
 
@@ -80,20 +87,19 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
                 fitted[k].trained(images[parts[k].rows])
         return fitted
 
-    def folds_that_fit(self, shape: tuple[int, ...], images: int, classes: int, *, sharers: int = 1) -> int:
+    def folds_that_fit(self, shape: tuple[int, ...], images: int, classes: int) -> int:
         """How many folds to fit at once: as many as memory takes on CUDA, one on the CPU, where that is fastest.
 
-        `shape` is that of one input, `images` how many there are; `sharers` processes share the device. One as well
-        where a subclass has a `fit` of its own, which `fit_folds` would pass by.
+        `shape` is that of one input, `images` how many there are.
         """
         settings = self.settings()
         device = pick_device(settings.device)
-        if device.type == "cpu" or type(self).fit is not NetworkClassifier.fit:
+        if device.type == "cpu":
             return 1
         image = settings.prepared(torch.zeros((1, *shape) if len(shape) == 3 else (1, 1, *shape)))
         with reproducible(0, torch.device("cpu"), settings.threads):
             network = self.build(image.shape[1], classes).to(settings.dtype)
-            return folds_in(free_bytes(device) // sharers, network, image, images, settings)
+            return folds_in(free_bytes(device), network, image, images, settings)
 
     @property
     def trainable_parameters_(self) -> int:
