@@ -17,6 +17,8 @@ from mebench.vision import points
 
 Doubles = npt.NDArray[np.float64]
 
+WARNING_COLOUR: Final = "#B00000"
+
 MAP_SIDE: Final = 64
 """Rows and columns of a map over the canonical face."""
 
@@ -51,15 +53,19 @@ OUTLINES: Final = (
 )
 
 
-def draw_shares(values: Doubles, title: str) -> bytes:
-    """A PNG of a map (64, 64) of weights, none negative: white where nothing is leaned on."""
-    return _png(values, title, "share of the weight per cell of the 64 x 64", "Reds", (0.0, float(values.max()) or 1.0))
+def draw_shares(values: Doubles, title: str, warning: str = "") -> bytes:
+    """A PNG of a map (64, 64) of weights, none negative: white where nothing is leaned on.
+
+    A warning, such as that faces were rendered, stands above all else in red.
+    """
+    label, most = "share of the weight per cell of the 64 x 64", float(values.max()) or 1.0
+    return _png(values, title, label, "Reds", (0.0, most), warning)
 
 
-def draw_signed(values: Doubles, title: str, label: str) -> bytes:
-    """A PNG of a map (64, 64) of contributions: red speaks for, blue against, white is neither."""
+def draw_signed(values: Doubles, title: str, label: str, warning: str = "") -> bytes:
+    """A PNG of a map (64, 64) of contributions: red speaks for, blue against, white is neither; warning as above."""
     most = float(np.abs(values).max()) or 1.0
-    return _png(values, title, label, "RdBu_r", (-most, most))
+    return _png(values, title, label, "RdBu_r", (-most, most), warning)
 
 
 def checked_map(values: npt.ArrayLike, model: str) -> Doubles:
@@ -73,8 +79,10 @@ def checked_map(values: npt.ArrayLike, model: str) -> Doubles:
     return found
 
 
-def _png(values: Doubles, title: str, label: str, colours: str, limits: tuple[float, float]) -> bytes:
+def _png(values: Doubles, title: str, label: str, colours: str, limits: tuple[float, float], warning: str) -> bytes:
     figure = Figure(figsize=(5.6, 5.0), dpi=150, layout="constrained")
+    if warning:
+        figure.suptitle(warning, fontsize=8.5, color=WARNING_COLOUR, weight="bold")
     axes = figure.add_subplot()
     image = axes.imshow(values, cmap=colours, vmin=limits[0], vmax=limits[1], extent=(0, 1, 1, 0))
     halo = [withStroke(linewidth=2.5, foreground="white", alpha=0.7)]  # seen on the darkest colour too

@@ -150,7 +150,8 @@ def _answers(work: Mapping[str, FoldJob], jobs: int, progress: Progress) -> list
 def _subject(refit: Refit, rows: Iterable[Prediction]) -> Subject:
     run, same = refit.question.run, refit.same(rows)
     title, protocol, seed = str(run.spec["facts"]["title"]), refit.task.protocol.name, refit.question.seed_run.seed
-    return Subject(run.id, title, protocol, seed, agreeing=sum(same), compared=len(same))
+    synthetic = refit.task.synthetic
+    return Subject(run.id, title, protocol, seed, agreeing=sum(same), compared=len(same), synthetic=synthetic)
 
 
 def _importance(model: Any) -> Doubles:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from mebench.drawing import draw_shares, draw_signed
 from mebench.files import write_atomic, write_text_atomic
+from mebench.leaderboard import SYNTHETIC_WARNING
 from mebench.render import NONE, Table, csv_cell
 
 Doubles = npt.NDArray[np.float64]
@@ -31,7 +32,8 @@ _BIN = re.compile(r"(?:^|_)\d+$")
 class Subject:
     """What is explained: the run, its model's title, its protocol, the seed; and how far the refit agrees with it.
 
-    The refit predicts `agreeing` of the run's `compared` clips as the run did.
+    The refit predicts `agreeing` of the run's `compared` clips as the run did. `synthetic` says that faces were
+    rendered.
     """
 
     run: str
@@ -40,12 +42,19 @@ class Subject:
     seed: int
     agreeing: int
     compared: int
+    synthetic: bool = False
+
+    @property
+    def warning(self) -> str:
+        """What must stand on every picture of rendered faces; empty where they were filmed."""
+        return SYNTHETIC_WARNING if self.synthetic else ""
 
     @property
     def note(self) -> str:
         """What to know before believing the picture."""
         same = f"{self.agreeing} of {self.compared} clips"
-        return f"Refitted on the training clips of each fold; predicts {same} as the run did."
+        mark = f"{self.warning}. " if self.synthetic else ""
+        return f"{mark}Refitted on the training clips of each fold; predicts {same} as the run did."
 
     def record(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -55,6 +64,7 @@ class Subject:
             "model": self.title,
             "protocol": self.protocol,
             "seed": self.seed,
+            "synthetic": self.synthetic,
             "refit": {"agreeing": self.agreeing, "compared": self.compared},
         }
 
@@ -113,7 +123,7 @@ class Explanation:
         """Writes `importance.png` and `importance.csv` into the folder, and says where they are."""
         picture, table = folder / "importance.png", folder / "importance.csv"
         title = f"{self.subject.title}, {self.subject.protocol}\nrun {self.subject.run}, {len(self.folds)} folds"
-        write_atomic(picture, draw_shares(self.face, title))
+        write_atomic(picture, draw_shares(self.face, title, self.subject.warning))
         columns = (self.weights.mean(axis=0), _spread(self.weights))
         write_text_atomic(table, _csv(("feature", "mean", "sd"), self.names, columns))
         return [picture, table]
@@ -182,7 +192,8 @@ class ClipExplanation:
         picture, table = folder / f"{name}.png", folder / f"{name}.csv"
         against = f" against {self.runner_up}" if self.runner_up else ""
         label = f"speaks for {self.predicted}{against}"
-        write_atomic(picture, draw_signed(self.face, f"{self.subject.title}\n{self.clip}: {self.predicted}", label))
+        title = f"{self.subject.title}\n{self.clip}: {self.predicted}"
+        write_atomic(picture, draw_signed(self.face, title, label, self.subject.warning))
         write_text_atomic(table, _csv(("feature", "contribution"), self.names, (self.contributions,)))
         return [picture, table]
 

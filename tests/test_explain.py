@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 from mebench.cli import status
+from mebench.clips import SyntheticMark
+from mebench.datasets.marker import write_marker
 from mebench.drawing import OUTLINES, TEMPLATE, draw_shares, draw_signed
 from mebench.evaluation import evaluate_fold
 from mebench.explain import FoldJob, explain_fold
 from mebench.explanation import Explanation, Subject, part_of, place_of
+from mebench.leaderboard import SYNTHETIC_WARNING
 from mebench.protocol import Task, resolve
 from mebench.refit import restored_model
 from mebench.synth.portrait import MIRRORED
@@ -30,6 +33,17 @@ CLIP = "casme2/sub02/EP01_01"
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = plant(tmp_path_factory.mktemp("planted"))
+    assert status(run_arguments(root)) == 0
+    return root
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The planted corpus under the marker of a synthetic one, and a run on it."""
+    root = plant(tmp_path_factory.mktemp("rendered"))
+    counts = {"happiness": 8, "disgust": 8}  # four of each of four subjects, in turn
+    mark = SyntheticMark("mebench.synth/2", "smoke", 0, clips=16, subjects=4, per_emotion=counts)
+    write_marker(root / "corpus", mark)
     assert status(run_arguments(root)) == 0
     return root
 
@@ -121,6 +135,20 @@ class TestARun:
         code, _, err = said(capsys, arguments(finished, "explain", run_id(finished), "--seed", "7"))
         assert code == 2
         assert "No seed of run" in err
+
+
+class TestRenderedFaces:
+    def test_every_picture_table_and_record_says_so(self, rendered, finished, capsys, tmp_path):
+        for more, name in ((), "importance.png"), (("--clip", CLIP), "clip-casme2__sub02__EP01_01.png"):
+            assert explained(capsys, rendered, "-o", str(tmp_path), *more)["synthetic"] is True
+            assert 0 < warned_rows((tmp_path / name).read_bytes()).max() < 60
+            code, out, _ = said(capsys, arguments(rendered, "explain", "means.Means", "--jobs", "1", *more))
+            assert code == 0
+            assert "SYNTHETIC" in out
+
+    def test_filmed_faces_carry_no_such_mark(self, finished, capsys, tmp_path):
+        assert explained(capsys, finished, "-o", str(tmp_path))["synthetic"] is False
+        assert warned_rows((tmp_path / "importance.png").read_bytes()).size == 0
 
 
 class TestWhatReachesFit:
@@ -295,6 +323,13 @@ class TestDrawing:
         for png in (draw_shares(flat, "$title_"), draw_signed(-flat, "title", "a $label")):
             assert cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).shape[:2] == (750, 840)
 
+    def test_a_warning_stands_above_everything_in_red(self):
+        flat = np.ones((64, 64))
+        for draw in (draw_shares, lambda *a: draw_signed(flat, "T", "label", *a[2:])):
+            plain, marked = (draw(flat, "T", *warning) for warning in ((), (SYNTHETIC_WARNING,)))
+            assert warned_rows(plain).size == 0
+            assert 0 < warned_rows(marked).max() < 60  # of 750: one line at the top edge
+
     def test_drawing_leaves_pyplot_alone(self):
         import subprocess
         import sys
@@ -304,6 +339,12 @@ class TestDrawing:
             "sys.exit('matplotlib.pyplot' in sys.modules)"
         )
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def warned_rows(png: bytes) -> np.ndarray:
+    """The rows of a picture that hold dark red letters, which no colour map here has above the face."""
+    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[:100].astype(int)
+    return np.flatnonzero((np.abs(image - (0, 0, 0xB0)).max(axis=-1) < 24).any(axis=1))
 
 
 def two_class_task() -> Task:
