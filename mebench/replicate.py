@@ -21,9 +21,13 @@ from mebench.parallel import run_tasks
 from mebench.predictions import Prediction
 from mebench.progress import Progress, silent
 from mebench.protocol import Fold, Protocol, Task, resolve
-from mebench.refit import restored_model
+from mebench.refit import restored_model, restored_parameters
 from mebench.replication import Replication, sign_statement
+from mebench.scoring import dataset_of
 from mebench.signing import Identity, identity_of
+from mebench.weights.declared import recorded, weights_of
+
+_RECODED = "its clips are here, but coded, corrected or made otherwise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ def replicate(wish: Wish, *, jobs: int = 1, progress: Progress = silent) -> Repl
     with TemporaryDirectory(prefix="mebench-replicate-") as folder:
         model = _model_name(bundle, Path(folder))
         task = _task(bundle, wish, _protocol(bundle, Path(folder)))
-        _check_model(bundle, model)
+        _check_model(wish.home, bundle, model)
         inputs, input_key = _inputs(bundle, wish, task, jobs, progress)
         word = draw_word(wish.seed, bundle.digest, identity.public)
         drawn = draw_folds(bundle.folds, bundle.seeds, wish.folds, word)
@@ -149,26 +153,37 @@ def _task(bundle: Bundle, wish: Wish, protocol: Protocol) -> Task:
     for dataset, then in bundle.spec["fingerprints"].items():
         now = task.fingerprints.get(dataset, "none")
         if now != then:
-            version = bundle.facts["annotations"].get(dataset)
-            raise RunError(
-                f"The annotation of {dataset} here ({task.annotations.get(dataset)}, {now[:12]}) is not that of the "
-                f"run ({version}, {then[:12]}).",
-                f"See what differs with mebench check {dataset}; give the run's release with --annotation.",
-            )
+            raise _other_annotation(bundle, task, dataset, now, then)
     if {fold.id: sorted(fold.test) for fold in task.folds} != {f: sorted(c) for f, c in bundle.folds.items()}:
         raise RunError("The folds here are not those of the run.", "Install the version of mebench that made it.")
     return task
 
 
-def _check_model(bundle: Bundle, name: str) -> None:
+def _other_annotation(bundle: Bundle, task: Task, dataset: str, now: str, then: str) -> RunError:
+    """What to say where a corpus here is not annotated as that of the run."""
+    version = bundle.facts["annotations"].get(dataset)
+    theirs = {clip for clips in bundle.folds.values() for clip in clips if dataset_of(clip) == dataset}
+    absent = sorted(theirs - {item.id for item in task.items})
+    differs = f"{len(absent)} of its {len(theirs)} clips are not here, {absent[0]} for one" if absent else _RECODED
+    fix = f"See what differs with mebench check {dataset}; give the run's release with --annotation."
+    if bundle.facts["synthetic"]:
+        fix = "Take the synthetic corpus of the run's home, or write it with the same seed, size and settings."
+    return RunError(
+        f"The annotation of {dataset} here ({task.annotations.get(dataset)}, {now[:12]}) is not that of the run "
+        f"({version}, {then[:12]}): {differs}.",
+        fix,
+    )
+
+
+def _check_model(home: Path, bundle: Bundle, name: str) -> None:
     """Raises RunError where the model here has another version, recipe, weights or parameters than that of the run."""
-    spec, model = bundle.spec, restored_model(name, bundle.spec["parameters"])
+    spec, model = bundle.spec, restored_model(name, restored_parameters(home, name, bundle.spec))
     parameters = {key: plain(value) for key, value in model.get_params(deep=False).items()}
     now = {
         "model_version": int(getattr(model, "version", 1)),
         "recipe": recipe_of(model),
-        "weights": dict(model.weights()) if hasattr(model, "weights") else {},
-        "parameters": {key: value for key, value in parameters.items() if key not in ("random_state", "device")},
+        "weights": weights_of(model),
+        "parameters": recorded(model, {k: v for k, v in parameters.items() if k not in ("random_state", "device")}),
     }
     changed = [key for key, value in now.items() if canonical_json(value) != canonical_json(spec[key])]
     if changed:
@@ -197,7 +212,7 @@ def _refit(
     progress: Progress,
 ) -> list[Prediction]:  # fmt: skip
     folds = {fold.id: fold for fold in task.folds}
-    parameters = bundle.spec["parameters"]
+    parameters = restored_parameters(wish.home, model, bundle.spec)
     work = {f: FoldJob(model, parameters, wish.device, task, folds[f], inputs, seed) for f, seed in drawn}
     found: dict[str, tuple[Prediction, ...]] = {}
     for outcome in run_tasks(fit_fold, work, jobs=1 if bundle.spec["recipe"] == NO_INPUT else jobs):

@@ -5,7 +5,9 @@ how far that agrees with the run; its lab signs it (see `signing` for what a sig
 run checks the signature, draws the folds again and recomputes every figure from its own predictions and labels. What it
 cannot check is that the folds were really fitted: that rests on the lab's word, which is why the lab is named.
 
-Runs are replicated by labs, not by records: a lab counts once, and by the worst of what it found.
+Runs are replicated by labs, not by records: a lab counts once, and by the worst of what it found. A lab whose inputs
+are not those of the run, because its frames are others or other tools prepared them, has not refuted what was said of
+the run's inputs; what it found is told apart.
 """
 
 import json
@@ -30,6 +32,8 @@ FOLDER = "replications"
 _MOST_BYTES = 16 * 2**20
 _SAME = 1e-9
 """What two ways of adding up may leave between equal figures."""
+OTHER_INPUTS = "its inputs are not those of the run: the frames, or what tools made of them, are others"
+OTHER_SOURCE = "the model's source is not that of the home that exported the run"
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,17 @@ class Replication:
         return verdict
 
     @property
+    def same_inputs(self) -> bool:
+        """Whether the lab's models were given, bit by bit, what those of the run were given."""
+        return bool(self.statement["same_inputs"])
+
+    @property
     def rows(self) -> tuple[Prediction, ...]:
         """What the lab's models predicted, without truth."""
         return tuple(Prediction(clip, fold, seed, None, said) for clip, fold, seed, said in self.statement["rows"])
 
     def text(self) -> str:
-        """The record in two lines."""
+        """The record in two lines, and one each where inputs or source were not those of the run."""
         s, a = self.statement, self.statement["agreement"]
         drawn = ", ".join(f"{fold} (seed {seed})" for fold, seed in s["folds"])
         figures = f"UF1 {_shown(a['uf1_here'])} against {_shown(a['uf1_run'])}"
@@ -83,6 +92,8 @@ class Replication:
             f"{self.verdict}: {a['identical']} of {a['clips']} clips predicted alike, {figures} on folds {drawn}\n"
             f"run {self.run}, by {self.lab} [{fingerprint(self.key)}], {self.day}"
             + ("" if self.current else "; of earlier predictions of the run")
+            + ("" if self.same_inputs else f"\n{OTHER_INPUTS}")
+            + ("" if s["same_source"] else f"\n{OTHER_SOURCE}")
         )
 
     def record(self) -> dict[str, Any]:
@@ -150,24 +161,29 @@ def replications(run: runs.StoredRun) -> tuple[Replication, ...]:
     return tuple(Replication(one.statement, one.signature, is_current(one, run)) for one in found)
 
 
-def standing(found: Iterable[Replication]) -> dict[str, Verdict]:
-    """By public key the worst that each lab found of the run's present predictions."""
-    worst: dict[str, Verdict] = {}
+def standing(found: Iterable[Replication]) -> dict[str, Replication]:
+    """By public key the worst that each lab found of the run's present predictions, on its inputs before others."""
+    worst: dict[str, Replication] = {}
     for one in found:
         if one.current:
-            worst[one.key] = max(worst.get(one.key, VERDICTS[0]), one.verdict, key=VERDICTS.index)
+            worst[one.key] = max(worst.get(one.key, one), one, key=_badness)
     return worst
 
 
 def remarks(found: Iterable[Replication]) -> tuple[str, ...]:
-    """What a row says of its replications: `replicated by 2`, `not replicated by 1`; nothing where there is none."""
-    verdicts = list(standing(found).values())
-    failed = verdicts.count("different")
-    upheld = len(verdicts) - failed
-    return (
-        *([f"replicated by {upheld}"] if upheld else []),
-        *([f"not replicated by {failed}"] if failed else []),
-    )
+    """What a row says of its replications, nothing where there is none.
+
+    `replicated by 2`, `not replicated by 1`, `not replicated by 1 on other inputs`.
+    """
+    labs = list(standing(found).values())
+    failed = [one for one in labs if one.verdict == "different"]
+    apart = sum(not one.same_inputs for one in failed)
+    said = {
+        f"replicated by {len(labs) - len(failed)}": len(labs) - len(failed),
+        f"not replicated by {len(failed) - apart}": len(failed) - apart,
+        f"not replicated by {apart} on other inputs": apart,
+    }
+    return tuple(remark for remark, times in said.items() if times)
 
 
 def is_current(found: Replication, run: runs.StoredRun) -> bool:
@@ -234,6 +250,8 @@ def _sound(found: Replication) -> bool:
         and bool(fingerprint(found.key))
         and isinstance(s["agreement"]["clips"], int)
         and date.fromisoformat(found.day).isoformat() == found.day
+        and type(s["same_inputs"]) is bool
+        and type(s["same_source"]) is bool
     )
 
 
@@ -243,6 +261,10 @@ def _message(statement: Mapping[str, Any]) -> bytes:
 
 
 def _folder(run: runs.StoredRun) -> Path:
+def _badness(found: Replication) -> tuple[int, bool]:
+    return VERDICTS.index(found.verdict), found.same_inputs
+
+
     return run.seeds[0].path.parent / FOLDER
 
 
@@ -256,6 +278,8 @@ def _refused(name: str, what: str) -> RunError:
 
 __all__ = [
     "SCHEMA",
+    "OTHER_INPUTS",
+    "OTHER_SOURCE",
     "Replication",
     "add_record",
     "read_record",

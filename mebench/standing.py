@@ -73,7 +73,7 @@ def apex_words(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     clips = len(manifest["truth"]) - len(manifest["missing"])
     if source == "coded" and replaced:
         return "middle frame, none is coded" if replaced == clips else f"coded, middle frame for {replaced} of {clips}"
-    return {"": "none taken", "middle": "middle frame"}.get(source, source)
+    return {"": "none taken", "middle": "middle frame"}.get(source, str(source))
 
 
 def entries_of(home: Path, protocol: str | None) -> list[Entry]:

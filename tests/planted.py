@@ -112,7 +112,7 @@ def plant(root: Path) -> Path:
     casme2_workbook(root / "corpus" / "CASME2-coding-20140508.xlsx", rows)
     for row in rows:
         write_clip(root / "home", _stored(f"casme2/sub{row.subject}/{row.name}", row.emotion))
-    (root / "planted.toml").write_text(_protocol(len(rows)))
+    (root / "planted.toml").write_text(planted_protocol(len(rows)))
     (root / "means.py").write_text(MODEL)
     return root
 
@@ -149,7 +149,7 @@ def _stored(clip_id: str, emotion: str) -> StoredClip:
     )
 
 
-def _protocol(clips: int) -> str:
+def planted_protocol(clips: int) -> str:
     labels = "".join(f'{emotion} = "{emotion}"\n' for emotion in EMOTIONS)
     counts = ", ".join(f"{emotion} = {clips // 2}" for emotion in EMOTIONS)
     return (

@@ -20,6 +20,7 @@ from mebench.errors import RunError, UsageError
 from mebench.export import export_run, without_folders
 from mebench.predictions import Prediction, Predictions
 from mebench.replication import (
+    OTHER_INPUTS,
     Replication,
     add_record,
     read_record,
@@ -475,6 +476,19 @@ class TestRecords:
         assert remarks([found, same_lab]) == ("not replicated by 1",)
         assert remarks([found, replace(same_lab, current=False)]) == ("replicated by 1",)
 
+    def test_what_a_lab_found_on_other_inputs_is_told_apart(self, record_file):
+        found = read_record(record_file)
+
+        def different(*, same_inputs: bool) -> Replication:
+            verdict = {**found.statement["agreement"], "verdict": "different"}
+            return replace(found, statement={**found.statement, "agreement": verdict, "same_inputs": same_inputs})
+
+        other, same = different(same_inputs=False), different(same_inputs=True)
+        assert remarks([other]) == ("not replicated by 1 on other inputs",)
+        assert remarks([other, same]) == remarks([same, other]) == ("not replicated by 1",)
+        assert OTHER_INPUTS in other.text()
+        assert OTHER_INPUTS not in same.text()
+
     def test_any_changed_value_breaks_the_signature(self, record_file, tmp_path):
         held = json.loads(record_file.read_text())
         for key, value in held["statement"].items():
@@ -526,6 +540,8 @@ class TestRecords:
             (lambda s: s.pop("choice"), "damaged"),
         ],
     )
+            (lambda s: s.pop("same_inputs"), "damaged"),
+            (lambda s: s.update(same_source="yes"), "lacks what a replication states"),
     def test_a_signature_does_not_make_false_figures_true(self, first, record_file, tmp_path, change, why):
         path = self.signed(record_file, tmp_path, change=change)
         with pytest.raises(RunError, match="is refused") as caught:

@@ -13,6 +13,7 @@ import pytest
 from mebench.cli import status
 from mebench.errors import ModelError, RunError, UsageError
 from mebench.leaderboard import SYNTHETIC_WARNING
+from mebench.manifest import sealed
 from mebench.manuscript.bibliography import Bibliography, balanced
 from mebench.manuscript.escaping import bib_text, figure_text, identifier, latex_code, latex_name, latex_text
 from mebench.manuscript.finished import finished_groups
@@ -107,7 +108,7 @@ def table_of(folder: Path, name: str) -> str:
 
 def edit_manifests(home: Path, run: str, **changes: object) -> None:
     for path in home.glob(f"runs/*/*/{run}/seed-*/manifest.json"):
-        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+        path.write_text(json.dumps(sealed({**json.loads(path.read_text()), **changes})))
 
 
 def cells(table: str, row: str) -> list[str]:
@@ -284,7 +285,7 @@ def replicated(run):
         "run": run.id, "bundle": "0" * 64, "protocol": SOLE, "protocol_digest": run.spec["protocol_digest"],
         "predictions": {"0": said_digest(held)}, "choice": {"folds": 99, "seed": 1}, "folds": drawn,
         "rows": [[r.clip, r.fold, r.seed, r.predicted] for r in held.rows], "agreement": found.record(),
-        "date": "2025-03-31",
+        "date": "2025-03-31", "same_inputs": True, "same_source": True,
     }  # fmt: skip
     return sign_statement(json.loads(json.dumps(statement)), Identity("Lab of #1", bytes(32)))
 
