@@ -249,9 +249,9 @@ def _sound(found: Replication) -> bool:
         and len({(row.clip, row.seed) for row in rows}) == len(rows)
         and bool(fingerprint(found.key))
         and isinstance(s["agreement"]["clips"], int)
-        and date.fromisoformat(found.day).isoformat() == found.day
         and type(s["same_inputs"]) is bool
         and type(s["same_source"]) is bool
+        and date.fromisoformat(found.day).isoformat() == found.day
     )
 
 
@@ -260,11 +260,11 @@ def _message(statement: Mapping[str, Any]) -> bytes:
     return f"{SCHEMA}\n{canonical_json(dict(statement))}".encode()
 
 
-def _folder(run: runs.StoredRun) -> Path:
 def _badness(found: Replication) -> tuple[int, bool]:
     return VERDICTS.index(found.verdict), found.same_inputs
 
 
+def _folder(run: runs.StoredRun) -> Path:
     return run.seeds[0].path.parent / FOLDER
 
 
@@ -277,9 +277,9 @@ def _refused(name: str, what: str) -> RunError:
 
 
 __all__ = [
-    "SCHEMA",
     "OTHER_INPUTS",
     "OTHER_SOURCE",
+    "SCHEMA",
     "Replication",
     "add_record",
     "read_record",

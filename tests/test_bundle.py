@@ -538,10 +538,10 @@ class TestRecords:
             (lambda s: s.update(date="yesterday"), "damaged"),
             (lambda s: s["agreement"].update(verdict="perfect"), "lacks what a replication states"),
             (lambda s: s.pop("choice"), "damaged"),
-        ],
-    )
             (lambda s: s.pop("same_inputs"), "damaged"),
             (lambda s: s.update(same_source="yes"), "lacks what a replication states"),
+        ],
+    )
     def test_a_signature_does_not_make_false_figures_true(self, first, record_file, tmp_path, change, why):
         path = self.signed(record_file, tmp_path, change=change)
         with pytest.raises(RunError, match="is refused") as caught:
