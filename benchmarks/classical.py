@@ -100,7 +100,7 @@ def main(arguments: list[str]) -> int:
 
 def methods() -> list[str]:
     """Every registered model that is neither a floor nor a network."""
-    return [name for name in plugins.names("model") if name not in ("constant", "uniform", "lam")]
+    return [name for name in plugins.names("model") if name not in ("constant", "uniform", "lam", "micro-attention")]
 
 
 def board(home: Path, names: list[str], jobs: int) -> None:

@@ -16,11 +16,14 @@ KEPT_NAMES: Final = {
 }
 """Names for what is looked at most; any three views joined by `+` are a name too."""
 
-FLOORS: Final = {
-    "onset": 1.0, "apex": 1.0, "difference": 1.0, "u": 0.05, "v": 0.05, "magnitude": 0.05, "strain": 0.005
-}  # fmt: skip
-"""The spread below which a channel is noise and is not raised to 1: a grey level; for flow, in px, and for strain about
-what the flow of a rendered face at rest shows."""
+FLOORS: Final = {"onset": 1.0, "apex": 1.0, "difference": 1.0, "strain": 1e-3}
+"""The spread below which a channel is noise and is not raised to 1, in its own unit: one grey level, a thousandth."""
+
+FLOORS_OF_SIDE: Final = dict.fromkeys(("u", "v", "magnitude"), 1e-4)
+"""The same as a share of the image's side, for flow shrinks with its image: .02 px of 224. Between onset and apex of
+rendered faces, whose skin moves by 1 px at most, u and v spread by .03 to .08 px; six times magnified by .16 to .42."""
+
+VIEWS: Final = (*FLOORS, *FLOORS_OF_SIDE)
 
 _IMAGES: Final = {"grey": ["apex"], "difference": ["difference"], "pair": list[str]()}
 
@@ -30,10 +33,10 @@ def views_of(channels: str) -> tuple[str, ...]:
     if channels in KEPT_NAMES:
         return KEPT_NAMES[channels]
     views = tuple(channels.split("+"))
-    if len(views) != 3 or not set(views) <= set(FLOORS):
+    if len(views) != 3 or not set(views) <= set(VIEWS):
         raise UsageError(
             f"channels={channels!r} is neither {', '.join(KEPT_NAMES)} nor three views joined by +.",
-            f"Join three of {', '.join(FLOORS)}, such as apex+u+v.",
+            f"Join three of {', '.join(VIEWS)}, such as apex+u+v.",
         )
     return views
 
@@ -56,17 +59,20 @@ class ImageInput(nn.Module):
     """
 
     floors: Tensor
+    floors_of_side: Tensor
 
     def __init__(self, views: Sequence[str] = ("apex",)) -> None:
         super().__init__()
         seen = (*views, "difference") if len(views) == 2 else views
-        floors = torch.tensor([FLOORS[view] for view in seen])[:, None, None]
-        self.register_buffer("floors", floors, persistent=False)
+        for name, table in (("floors", FLOORS), ("floors_of_side", FLOORS_OF_SIDE)):
+            floors = torch.tensor([table.get(view, 0.0) for view in seen])
+            self.register_buffer(name, floors[:, None, None], persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         if images.shape[1] == 2:
             images = torch.cat([images, images[:, 1:] - images[:, :1]], dim=1)
         centred = images - images.mean((2, 3), keepdim=True)
         # The floor: a channel without contrast must not have its rounding errors, or its noise, blown up.
-        scale = centred.square().mean((2, 3), keepdim=True).sqrt().maximum(self.floors)
+        floors = self.floors + self.floors_of_side * images.shape[3]
+        scale = centred.square().mean((2, 3), keepdim=True).sqrt().maximum(floors)
         return (centred / scale).expand(-1, 3, -1, -1)

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,6 +109,17 @@ def test_show_tells_the_cost(capsys) -> None:
     assert "cost: 11,179,109 trained parameters, 2.30 GMAC per clip, with these settings" in capsys.readouterr().out
 
 
+def test_the_table_of_the_documentation_is_counted() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "lam.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)`(?: \(ours\))? \|.*\| (yes|no) \| ([\d,]+) \| ([\d.]+) \|$", page, re.MULTILINE)
+    assert {name for name, *_ in rows} == set(Reading)
+    plain = count(reading="none")
+    for name, identity, added, gmac in rows:
+        found = LAM(reading=name).cost()
+        assert (found["parameters"] - plain, f"{found['macs'] / 1e9:.3f}") == (int(added.replace(",", "")), gmac)
+        assert identity == ("yes" if name in ("none", "affinity", "channel-only", "spatial-only", "danet") else "no")
+
+
 def test_counting_costs_touches_no_random_state() -> None:
     before = torch.get_rng_state()
     LAM(channels="u+v+strain", reading="bam").cost(3)
@@ -199,13 +211,13 @@ def test_a_pair_becomes_onset_apex_and_their_difference() -> None:
 
 def test_three_views_are_standardised_each_down_to_its_noise() -> None:
     rng = np.random.default_rng(0)
-    u, v, strain = rng.normal(0.5, 0.4, (8, 8)), rng.normal(0, 0.01, (8, 8)), rng.normal(0.2, 0.1, (8, 8))
+    u, v, strain = rng.normal(0.5, 0.4, (8, 8)), rng.normal(0, 1e-4, (8, 8)), rng.normal(0.2, 0.1, (8, 8))
     seen = ImageInput(("u", "v", "strain"))(torch.tensor(np.stack([u, v, strain])[None], dtype=torch.float32))[
         0
     ].numpy()
     assert np.allclose(seen[0], (u - u.mean()) / u.std(), atol=1e-5)
-    # v spreads by .01 px, less than the floor of .05 px: it is not raised to 1.
-    assert np.allclose(seen[1], (v - v.mean()) / 0.05, atol=1e-5)
+    # v spreads by .0001 px, less than the floor of a ten-thousandth of 8 px: it is not raised to 1.
+    assert np.allclose(seen[1], (v - v.mean()) / 8e-4, atol=1e-5)
     assert np.allclose(seen[2], (strain - strain.mean()) / strain.std(), atol=1e-5)
 
 
