@@ -63,7 +63,7 @@ def cheats(file: Path) -> list[str]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    own = [v for v in vars(module).values() if inspect.isclass(v) and v.__module__ == module.__name__]
+    own = [v for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module.__name__ and n[0] != "_"]
     listed = getattr(module, "CAUGHT_BY", None)
     return [c.__name__ for c in own if hasattr(c, "fit") and (listed is None or c.__name__ in listed)]
 
