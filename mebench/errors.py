@@ -28,8 +28,8 @@ class MebenchError(Exception):
 
     def __init__(self, what: str, fix: str) -> None:
         super().__init__(what, fix)
-        self.what = printable(what).strip()
-        self.fix = printable(fix).strip()
+        self.what = shortened(printable(what).strip())
+        self.fix = shortened(printable(fix).strip())
 
     def __str__(self) -> str:
         return f"{self.what}\n{self.fix}"
@@ -95,6 +95,16 @@ class UnknownName(UsageError):  # noqa: N818  reads as what it says: no such nam
 
     def __reduce__(self) -> tuple[type["UnknownName"], tuple[str, str, list[str]]]:
         return (type(self), (self.kind, self.name, self._known))
+
+
+LONGEST = 2_000
+"""Characters of a sentence: the longest list of known names has 800; a file may hold a value of millions."""
+
+
+def shortened(text: str) -> str:
+    """The text, its middle left out where it is longer than any sentence: input that is quoted does not fill a screen."""
+    half = LONGEST // 2 - 10
+    return text if len(text) <= LONGEST else f"{text[:half]} [...] {text[-half:]}"
 
 
 def printable(text: str) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 from mebench import plugins, runs
 from mebench.errors import DataError, MebenchError, UnknownName
 from mebench.files import fault_point, remove, remove_leftovers, write_text_atomic
+from mebench.json_files import read_json
 from mebench.naming import canonical_subject
 from mebench.occupancy import idle, removing
 from mebench.prepare import registered
@@ -154,7 +155,7 @@ def roots(home: Path, datasets: Iterable[str]) -> dict[str, str]:
     found = {}
     for name in datasets:
         try:
-            found[name] = str(json.loads((home / "corpora" / f"{name}.json").read_text(encoding="utf-8"))["root"])
+            found[name] = str(read_json(home / "corpora" / f"{name}.json")["root"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return found
@@ -202,10 +203,10 @@ def _remove(home: Path, trace: Trace, target: Target) -> None:
 def _strike(registration: Path, target: Target) -> None:
     """The registration loses the target's clips; one that cannot be read, or still names the target, goes whole."""
     try:
-        content = json.loads(registration.read_text(encoding="utf-8"))
+        content = read_json(registration)
         content["clips"] = [clip for clip in content["clips"] if not target.names_clip(clip["clip"])]
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         remove(registration)
         return
     write_text_atomic(registration, text)
@@ -220,9 +221,9 @@ def _withdraw(home: Path, folder: Path) -> None:
     """
     for manifest in folder.glob("seed-*/manifest.json"):
         try:
-            content = json.loads(manifest.read_text(encoding="utf-8"))
+            content = read_json(manifest)
             entry = runs.ledger_entry(home, content["id"], content["spec"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
             continue
         if entry.exists():
             runs.bare_count(entry)

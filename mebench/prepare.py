@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mebench import plugins
 from mebench.clips import ClipTable, mark_record
 from mebench.errors import DataError, FrameError, MebenchError, StoreError
+from mebench.json_files import read_json
 from mebench.files import DiskFullError, remove_leftovers, write_text_atomic
 from mebench.occupancy import adding
 from mebench.parallel import run_tasks
@@ -186,7 +187,7 @@ def _registration(home: Path, dataset: str) -> dict[str, Any]:
     path = _place(home, dataset)
     again = f"Run mebench prepare {dataset} --data DIR."
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = read_json(path)
         schema = content["schema"]
     except FileNotFoundError as error:
         raise DataError(f"{dataset} is not prepared under {home}.", again) from error
@@ -194,7 +195,24 @@ def _registration(home: Path, dataset: str) -> dict[str, Any]:
         raise DataError(f"{path} cannot be read: it is damaged.", again) from error
     if schema != SCHEMA:
         raise DataError(f"{path} has schema {schema!r}, not {SCHEMA}.", again)
+    if not _is_sound(content):
+        raise DataError(f"{path} cannot be read: it is damaged.", again)
     return content
+
+
+def _is_sound(content: Mapping[str, Any]) -> bool:
+    """Whether a registration says all that is asked of it, in the kinds it was written in."""
+    asked, clips = content.get("asked"), content.get("clips")
+    return (
+        all(isinstance(content.get(key), str) for key in ("dataset", "root", "fingerprint"))
+        and isinstance(asked, dict)
+        and isinstance(asked.get("annotation", 0), str | None)
+        and isinstance(asked.get("corrections"), bool)
+        and isinstance(clips, list)
+        and all(
+            isinstance(s, dict) and all(isinstance(s.get(k), str) for k in ("clip", "state", "line")) for s in clips
+        )
+    )
 
 
 def _place(home: Path, dataset: str) -> Path:

@@ -202,13 +202,14 @@ def _contradiction(found: Replication, run: runs.StoredRun) -> str | None:
     """What of the record does not follow from the run; None where all does."""
     s, manifest = found.statement, run.seeds[0].manifest
     tested = run.seeds[0].folds
-    if s["protocol_digest"] != run.spec["protocol_digest"]:
+    if any(s[key] != run.spec[key] for key in ("protocol", "protocol_digest")):
         return "it speaks of another protocol"
     word = draw_word(s["choice"]["seed"], s["bundle"], found.key)
     drawn = draw_folds(tested, list(map(int, s["predictions"])), s["choice"]["folds"], word)
     if drawn != [(fold, seed) for fold, seed in s["folds"]]:
         return "its folds are not those that its choice draws"
-    if not {(row.clip, row.seed) for row in found.rows} <= {(clip, seed) for f, seed in drawn for clip in tested[f]}:
+    due = {(clip, fold, seed) for fold, seed in drawn for clip in tested[fold]}
+    if not {(row.clip, row.fold, row.seed) for row in found.rows} <= due:
         return "it holds predictions of clips outside of its folds"
     held = Predictions(
         run.spec["protocol"], run.seeds[0].classes, tuple(row for seed in run.seeds for row in seed.predictions().rows)

@@ -23,9 +23,10 @@ from mebench.clips import canonical_json
 from mebench.cost import Cost, cost_of, total
 from mebench.errors import RunError, StoreError, UnknownName
 from mebench.files import read_seal, read_sealed, sidecar, write_sealed, write_text_atomic
+from mebench.json_files import read_json
+from mebench.manifest import SCHEMA, read_manifest, sealed
 from mebench.predictions import Prediction, Predictions, read_csv
 
-SCHEMA = "mebench.run/1"
 PACKAGES = (
     "mebench dlib-bin h5py numba numpy opencv-contrib-python-headless scikit-learn scipy torch face_recognition_models"
 ).split()
@@ -110,7 +111,7 @@ class SeedRun:
         for fold in self.folds:
             path = self._fold_file(fold, ".failed.json")
             if path.exists() and not self.done(fold):
-                found[fold] = str(json.loads(path.read_text())["what"])
+                found[fold] = _what_failed(path)
         return found
 
     def status(self) -> Status:
@@ -200,7 +201,7 @@ def open_seed(home: Path, spec: RunSpec, seed: int, facts: Mapping[str, Any], *,
         shutil.rmtree(trash)
     manifest_path = path / "manifest.json"
     if manifest_path.exists():
-        return _same_environment(SeedRun(path, _read_manifest(manifest_path)))
+        return _same_environment(SeedRun(path, read_manifest(manifest_path)))
     (path / "folds").mkdir(parents=True, exist_ok=True)
     manifest = {
         "schema": SCHEMA,
@@ -210,8 +211,8 @@ def open_seed(home: Path, spec: RunSpec, seed: int, facts: Mapping[str, Any], *,
         "environment": environment(),
         **facts,
     }
-    write_text_atomic(manifest_path, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    return SeedRun(path, _read_manifest(manifest_path))
+    write_text_atomic(manifest_path, json.dumps(sealed(manifest), indent=1, sort_keys=True) + "\n")
+    return SeedRun(path, read_manifest(manifest_path))
 
 
 def run_folder(home: Path, spec: RunSpec) -> Path:
@@ -237,7 +238,7 @@ def stored_runs(home: Path) -> tuple[StoredRun, ...]:
     found: dict[Path, list[SeedRun]] = {}
     for path in sorted((home / "runs").glob("*/*/*/seed-*/manifest.json")):
         if path.parent.name.removeprefix("seed-").isdigit() and path.parent.parent.suffix != WITHDRAWN:
-            found.setdefault(path.parent.parent, []).append(SeedRun(path.parent, _read_manifest(path)))
+            found.setdefault(path.parent.parent, []).append(SeedRun(path.parent, read_manifest(path)))
     return tuple(
         StoredRun(folder.name, tuple(sorted(seeds, key=lambda seed: seed.seed))) for folder, seeds in found.items()
     )
@@ -285,15 +286,12 @@ def _ledger(home: Path, protocol: str, fingerprints: Mapping[str, str], model: s
     return home / "ledger" / quote(protocol, safe="") / corpora / quote(model, safe="")
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
+def _what_failed(path: Path) -> str:
+    """What the record of a failed fold says; a damaged record still is one."""
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        known = manifest["schema"] == SCHEMA and all(k in manifest for k in ("spec", "folds", "truth", "classes"))
-    except (ValueError, KeyError, TypeError) as fault:
-        raise RunError(f"{path} is damaged: {fault}.", "Repeat the run with --fresh, or delete its folder.") from fault
-    if not known:
-        raise RunError(f"{path} is not a manifest of {SCHEMA}.", "Repeat the run with --fresh, or delete its folder.")
-    return dict(manifest)
+        return str(read_json(path)["what"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return f"what failed is not known: {path.name} is damaged"
 
 
 def _same_environment(seed_run: SeedRun) -> SeedRun:

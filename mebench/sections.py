@@ -9,6 +9,9 @@ from mebench.errors import ProtocolError
 
 T = TypeVar("T")
 
+LARGEST = 4_000_000
+"""Characters of a file; the longest that ships, a list of figures in print, has 30,000."""
+
 
 class Section:
     """One table of a protocol file.
@@ -114,9 +117,19 @@ class Section:
 def read_toml(content: bytes, file: str) -> Section:
     """The file as a section; raises ProtocolError where it is not UTF-8 or not TOML."""
     try:
-        return Section(file, tomllib.loads(content.decode("utf-8")))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        return Section(file, toml_values(content.decode("utf-8")))
+    except ValueError as fault:
         raise ProtocolError(f"{file}: not TOML: {fault}.", "Correct the file at that place.") from fault
+
+
+def toml_values(text: str) -> dict[str, Any]:
+    """The values of a TOML text; ValueError where it is none, too long, or nested beyond reason."""
+    if len(text) > LARGEST:
+        raise ValueError(f"it is longer than {LARGEST:,} characters")
+    try:
+        return tomllib.loads(text)
+    except RecursionError as fault:
+        raise ValueError("it is nested too deeply") from fault
 
 
 def _offer(value: str, known: Collection[str]) -> str:

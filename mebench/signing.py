@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mebench.errors import RunError, UsageError
 from mebench.files import replace_into
+from mebench.json_files import read_json
 
 SCHEMA = "mebench.identity/1"
 _MODE = 0o600
@@ -62,9 +63,9 @@ def known_identity(home: Path) -> Identity | None:
     """The identity under this home, None where none was made; raises RunError where its file is damaged."""
     path = _place(home)
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-        identity = Identity(str(held["lab"]), bytes.fromhex(held["secret"]))
-        sound = held["schema"] == SCHEMA and len(identity.secret) == _SECRET_BYTES
+        held = read_json(path)
+        identity = Identity(held["lab"], bytes.fromhex(held["secret"]))
+        sound = held["schema"] == SCHEMA and len(identity.secret) == _SECRET_BYTES and _is_name(identity.lab)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as fault:
@@ -97,7 +98,7 @@ def _new_identity(home: Path, lab: str | None) -> Identity:
 
     if lab is None:
         raise UsageError("This home has no name to sign with.", 'Give your lab\'s: --lab "NAME". It is kept.')
-    if not lab.strip() or not lab.isprintable() or len(lab) > _LONGEST_NAME:
+    if not _is_name(lab):
         raise UsageError(f"{lab[:100]!r} is no name to sign with.", f"Give 1 to {_LONGEST_NAME} characters that print.")
     identity = Identity(lab, Ed25519PrivateKey.generate().private_bytes_raw())
     text = json.dumps({"schema": SCHEMA, "lab": lab, "secret": identity.secret.hex()}, indent=1) + "\n"
@@ -107,6 +108,10 @@ def _new_identity(home: Path, lab: str | None) -> Identity:
     ):
         stream.write(text)
     return identity
+
+
+def _is_name(lab: object) -> bool:
+    return isinstance(lab, str) and bool(lab.strip()) and lab.isprintable() and len(lab) <= _LONGEST_NAME
 
 
 def _place(home: Path) -> Path:

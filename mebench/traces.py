@@ -12,7 +12,6 @@ Whatever else lies there is searched for clip ids in its name and in its bytes. 
 searched, nor is a home inside this one: the demonstration's, whose people are rendered.
 """
 
-import json
 import os
 import re
 import zipfile
@@ -25,6 +24,7 @@ from typing import IO, Any, Literal
 
 from mebench.datasets.marker import MARKER
 from mebench.errors import DataError
+from mebench.json_files import read_json
 from mebench.occupancy import LOCK
 from mebench.runs import WITHDRAWN
 
@@ -179,15 +179,20 @@ def _run_used(run: Path, target: Target) -> bool:
 def _manifest(path: Path) -> dict[str, Any] | None:
     """A manifest as far as it says what was used; None for a damaged one, which is searched like any file."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return dict(content) if isinstance(content["spec"]["fingerprints"], dict) and content["truth"] else None
-    except (OSError, ValueError, KeyError, TypeError):
+        content = read_json(path)
+        told = [content["spec"]["fingerprints"], *(content.get(key) or {} for key in _NAMING)]
+        return dict(content) if all(isinstance(one, dict) for one in told) and content["truth"] else None
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
         return None
+
+
+_NAMING = ("truth", "subjects", "missing", "flags")
+"""What of a manifest names clips."""
 
 
 def _manifest_names(manifest: dict[str, Any], target: Target) -> bool:
     """By what was used: the command in it may well name another corpus that lay at hand."""
-    clips = {clip for key in ("truth", "subjects", "missing", "flags") for clip in manifest.get(key) or {}}
+    clips = {clip for key in _NAMING for clip in manifest.get(key) or {}}
     people = (manifest.get("subjects") or {}).values()
     used = target.subject is None and target.dataset in manifest["spec"]["fingerprints"]
     return used or any(map(target.names_clip, clips)) or any(map(target.names_clip, map(str, people)))

@@ -524,6 +524,8 @@ class TestRecords:
         [
             (lambda s: s.update(predictions={"0": "0" * 64}), "other predictions"),
             (lambda s: s.update(protocol_digest="0" * 64), "another protocol"),
+            (lambda s: s.update(protocol="another"), "another protocol"),
+            (lambda s: s["rows"][0].__setitem__(1, "casme2/sub09"), "outside of its folds"),
             (lambda s: s["folds"].pop(), "not those that its choice draws"),
             (lambda s: s["choice"].update(seed=1, folds=1), "not those that its choice draws"),
             (lambda s: s["rows"].pop(), "figures do not follow"),

@@ -5,7 +5,6 @@ the value is replaced, `new` (an empty text for none). An entry without `new` re
 coded, and why.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ from typing import Any
 from mebench.clips import Correction
 from mebench.datasets.workbook import cell_text
 from mebench.errors import CorrectionError
+from mebench.sections import toml_values
 
 FIELDS = frozenset({"onset", "apex", "offset", "action_units", "emotion", "objective"})
 _REQUIRED = frozenset({"versions", "clip", "field", "old", "reason", "source"})
@@ -55,8 +55,8 @@ def entries_of(corpus: str) -> tuple[Entry, ...]:
 def parse_entries(text: str, origin: str) -> tuple[Entry, ...]:
     """The entries of a corrections file; raises `CorrectionError` where it is malformed or contradicts itself."""
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        content = toml_values(text)
+    except ValueError as error:
         raise CorrectionError(f"{origin} is not TOML: {error}.", "Correct the file.") from error
     tables = content.get("entry", [])
     if content.keys() - {"entry"} or not isinstance(tables, list):

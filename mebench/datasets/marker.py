@@ -8,6 +8,7 @@ from typing import Any
 
 from mebench.clips import Clip, SyntheticMark, mark_record
 from mebench.errors import AnnotationError, CountError
+from mebench.json_files import read_json
 
 MARKER = "mebench-synthetic.json"
 SCHEMA = "mebench.synthetic/1"
@@ -34,10 +35,8 @@ def read_marker(root: Path) -> SyntheticMark | None:
     try:
         if not path.exists():
             return None
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-        values = json.loads(content[:LARGEST]) if len(content) <= LARGEST else None
-    except (OSError, ValueError, RecursionError) as error:
+        values = read_json(path, LARGEST)
+    except (OSError, ValueError) as error:
         raise _damaged(path, f"it cannot be read ({type(error).__name__})") from error
     return _mark(path, values)
 
