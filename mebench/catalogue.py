@@ -14,6 +14,7 @@ from mebench.corpora import dataset, given_tables, parse_pairs
 from mebench.errors import UnknownName
 from mebench.protocol import Suite, load_protocol, protocol_names
 from mebench.render import terminal
+from mebench.run_notes import notes_of
 
 if TYPE_CHECKING:
     from mebench.mistakes import Mistakes
@@ -242,7 +243,7 @@ def _show_run(run: runs.StoredRun) -> Shown:
     folder = run.seeds[0].path.parent
     seeds = {seed.seed: seed.status() for seed in run.seeds}
     failed = {f"seed {seed.seed} fold {fold}": what for seed in run.seeds for fold, what in seed.failures().items()}
-    cost = run.cost()
+    cost, told = run.cost(), notes_of(run)
     record = {
         "schema": "mebench.run-record/1",
         "id": run.id,
@@ -274,3 +275,5 @@ def _show_run(run: runs.StoredRun) -> Shown:
 def _preset_of(manifest: Mapping[str, Any]) -> str | None:
     """The preset the run was asked for with; None as well where the manifest is older than presets."""
     return (manifest.get("asked") or {}).get("preset")
+        **told.record(),
+    lines += told.lines()

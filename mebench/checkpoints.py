@@ -80,8 +80,8 @@ def next_slot(key: Callable[[], str]) -> Slot | None:
     return Slot(place.folder / f"training-{place.given:04d}", key(), place)
 
 
-def remembered(key: Callable[[], str], compute: Callable[[], bytes]) -> bytes:
-    """What `compute` gives, or gave to an earlier process that was killed later on.
+def remembered(key: Callable[[], str], compute: Callable[[], bytes], *, always: bool = False) -> bytes:
+    """What `compute` gives, or gave to an earlier process that was killed later on; kept where due, or `always`.
 
     What is trained inside has slots of its own, removed once the result is kept.
     """
@@ -97,7 +97,7 @@ def remembered(key: Callable[[], str], compute: Callable[[], bytes]) -> bytes:
         found = compute()
     finally:
         _OPEN.reset(before)
-    if slot.due:
+    if always or slot.due:
         slot.save(found)
         drop(inside)
     return found

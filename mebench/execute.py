@@ -1,62 +1,31 @@
 """From a request on the command line to runs on disk: tables, task, inputs, then folds, in workers."""
 
 import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from mebench import plugins, runs
+from mebench import checkpoints, plugins, runs
 from mebench.api import aggregate_of
 from mebench.corpora import given_tables, tables_for, unavailable
-from mebench.cost import Cost, Witness
-from mebench.errors import MebenchError, UsageError
-from mebench.evaluation import Inputs, blank_inputs, evaluate_fold
-from mebench.files import fault_point
+from mebench.errors import UsageError
+from mebench.evaluation import Inputs, blank_inputs
+from mebench.fold_jobs import FoldJob, FoldResult, build_model, group_name, run_fold, run_folds
+from mebench.grouping import grouped, most_folds
 from mebench.inputs import compute_inputs, parse_recipe
 from mebench.occupancy import adding
 from mebench.parallel import run_tasks
-from mebench.predictions import Prediction
+from mebench.peeked import asked_per_epoch, check_peeking, inflation_of
 from mebench.progress import Progress, silent
 from mebench.protocol import Fold, Protocol, Suite, Task, load_protocol, resolve
 from mebench.requests import MemberReport, Request, RunReport
-from mebench.runs import RunSpec, SeedRun
+from mebench.runs import RunSpec, SeedRun, StoredRun
 from mebench.verdicts import Identity
 
 NO_INPUT = "none"
 PROBED_CLIPS = 6  # enough to see past the first, which compiles and loads
-
-
-@dataclass(frozen=True, slots=True)
-class FoldJob:
-    """All that a worker needs to run one fold."""
-
-    model: str
-    settings: Mapping[str, str]
-    device: str
-    task: Task
-    fold: Fold
-    inputs: Inputs
-    seed: int
-    preset: str | None = None
-
-    @classmethod
-    def of(cls, request: Request, task: Task, fold: Fold, inputs: Inputs, seed: int) -> "FoldJob":
-        """One fold of what was requested."""
-        return cls(
-            request.model, request.settings, request.device, task, fold, inputs, seed=seed, preset=request.preset
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class FoldResult:
-    """Predictions of a fold and what it cost, or what the model raised; `peak_mib` is for estimates, never stored."""
-
-    rows: tuple[Prediction, ...] = ()
-    what: str = ""
-    trace: str = ""
-    cost: Cost | None = None
-    peak_mib: float = 0.0
 
 
 def run_request(request: Request, *, jobs: int = 1, progress: Progress = silent) -> RunReport:
@@ -80,14 +49,6 @@ def run_request(request: Request, *, jobs: int = 1, progress: Progress = silent)
             with adding(request.home):
                 members.append(perform(request, task, jobs, progress))
     return RunReport(tuple(members), {name: fault.what for name, fault in left_out.items()})
-
-
-def build_model(name: str, settings: Mapping[str, str], device: str, preset: str | None = None) -> Any:
-    """The model with its parameters; `device` is set where it has such a parameter, and is no part of a run's id."""
-    model = plugins.load_model(name).build(settings, preset)
-    if "device" in model.get_params(deep=False) and "device" not in settings:
-        model.set_params(device=device)
-    return model
 
 
 def requested_model(request: Request) -> Any:
@@ -169,22 +130,6 @@ def estimate(request: Request, task: Task, jobs: int, progress: Progress = silen
     return MemberReport(task.protocol.name, "estimate", request.home, folds, 0, failed, {}, tuple(notes))
 
 
-def run_fold(job: FoldJob) -> FoldResult:
-    """The predictions of one fold; whatever the model raises becomes a record. Runs in a worker."""
-    witness = Witness()
-    try:
-        model = build_model(job.model, job.settings, job.device, job.preset)
-        started = time.perf_counter()  # what a process loads when it first sees a model is no part of the fold
-        rows = evaluate_fold(model, job.task, job.fold, job.inputs, job.seed, witness)
-        seconds = time.perf_counter() - started
-        fault_point("in-fold")
-    except MebenchError as fault:
-        return FoldResult(what=fault.what, trace=traceback.format_exc())
-    except Exception as fault:  # the fold boundary: a stranger's model may raise anything
-        return FoldResult(what=f"{type(fault).__name__}: {fault}", trace=traceback.format_exc())
-    return FoldResult(rows, cost=witness.cost(seconds), peak_mib=_peak_mib())
-
-
 def timed_fold(job: FoldJob, model: Any) -> tuple[FoldResult, float]:
     """The fold's result and the seconds a whole fold takes; of a model with `epochs`, told from two of them."""
     epochs = model.get_params(deep=False).get("epochs")
@@ -218,7 +163,11 @@ def _run_member(request: Request, task: Task, jobs: int, progress: Progress) -> 
     inputs, input_key, missing = _inputs(request, task, recipe, jobs, progress)
     spec = spec_of(request, task, model, recipe, input_key)
     facts = _manifest_facts(request, task, inputs, missing)
-    workers = 1 if recipe == NO_INPUT else jobs  # what looks at nothing is done before a worker has started
+    most = most_folds(model, task, inputs, request.folds_at_once)
+    # What looks at nothing is done before a worker has started; folds that fill a device are not joined by others.
+    workers = 1 if recipe == NO_INPUT or (most > 1 and request.folds_at_once is None) else jobs
+    if request.measure_peeking:
+        check_peeking(model, task)
     failed: dict[str, str] = {}
     notes = _preset_notes(request)
     done = 0
@@ -226,12 +175,13 @@ def _run_member(request: Request, task: Task, jobs: int, progress: Progress) -> 
         seed_run = runs.open_seed(request.home, spec, seed, facts, fresh=request.fresh)
         with runs.locked(seed_run, f"{request.shard[0]}/{request.shard[1]}"):
             notes += [f"fold {f.id} (seed {seed}) was damaged: redone" for f in task.folds if seed_run.damaged(f.id)]
-            _run_folds(request, task, spec, seed_run, inputs, workers, progress)
+            _run_folds(request, task, spec, seed_run, inputs, workers, progress, most)
         seed_run.finish()
         done += sum(seed_run.done(fold.id) for fold in task.folds)
         failed |= {f"{fold} (seed {seed})": what for fold, what in seed_run.failures().items()}
     folder = runs.run_folder(request.home, spec)
     folds = len(task.folds) * request.seeds
+    seed_runs: list[SeedRun] = []
     return MemberReport(task.protocol.name, spec.id, folder, folds, done, failed, missing, tuple(notes))
 
 
@@ -241,38 +191,90 @@ def _inputs(
     """Inputs by clip, the digest of what they were made from, and the clips that have none with the reason."""
     if recipe == NO_INPUT:
         return blank_inputs(task), NO_INPUT, {}
+        seed_runs.append(seed_run)
+    inflation = inflation_of(StoredRun(spec.id, tuple(seed_runs))) if request.measure_peeking else None
+    notes += inflation.lines() if inflation else []
     made = compute_inputs(request.home, recipe, [item.clip for item in task.items], jobs=jobs, progress=progress)
     return made, made.key, made.missing
 
 
 def _run_folds(
-    request: Request, task: Task, spec: RunSpec, seed_run: SeedRun, inputs: Inputs, jobs: int, progress: Progress
+    request: Request,
+    task: Task,
+    spec: RunSpec,
+    seed_run: SeedRun,
+    inputs: Inputs,
+    jobs: int,
+    progress: Progress,
+    most: int = 1,
 ) -> None:
-    pending = _pending(request, task, seed_run)
+    groups = _pending(request, task, seed_run, inputs, most)
+    pending = [fold for group in groups for fold in group]
+    states = seed_run.states(*request.shard)
+    for folder in states.glob("*"):
+        if folder.name not in map(group_name, groups):
+            checkpoints.drop(folder)  # left by a process that was killed after it had stored the folds
     if any(seed_run.done(fold.id) for fold in task.folds):
         runs.note_tried(request.home, spec)  # killed between a fold and its entry, it would never be counted
-    total, results = len(task.folds), _results(request, task, pending, seed_run.seed, inputs, jobs)
-    for ended, (fold, result) in enumerate(results, total - len(pending) + 1):
-        if result.what:
-            seed_run.save_failure(fold, result.what, result.trace)
-        else:
-            seed_run.save_fold(fold, result.rows, result.cost)
-            runs.note_tried(request.home, spec)
-        progress(ended, total, f"{task.protocol.name} seed {seed_run.seed} fold {fold}")
+    total, ended = len(task.folds), len(task.folds) - len(pending)
+    for group, results in _results(request, task, groups, seed_run.seed, inputs, jobs, states):
+        for fold, result in zip(group, results, strict=True):
+            _store(seed_run, fold.id, result, peek=request.measure_peeking)
+            if not result.what:
+                runs.note_tried(request.home, spec)
+            ended += 1
+            progress(ended, total, f"{task.protocol.name} seed {seed_run.seed} fold {fold.id}")
+        checkpoints.drop(states / group_name(group))
+    with suppress(OSError):  # another shard's states may stand beside
+        states.rmdir()
+        states.parent.rmdir()
+
+
+def _store(seed_run: SeedRun, fold: str, result: FoldResult, *, peek: bool) -> None:
+    if result.what:
+        seed_run.save_failure(fold, result.what, result.trace)
+        return
+    if result.notes is not None and (peek or not result.notes.empty):
+        seed_run.save_notes(fold, result.notes)
+    if not seed_run.done(fold):  # one that is done was asked once more, for its epochs: what it predicted stays
+        seed_run.save_fold(fold, result.rows, result.cost)
 
 
 def _results(
-    request: Request, task: Task, pending: Sequence[Fold], seed: int, inputs: Inputs, jobs: int
-) -> Iterator[tuple[str, FoldResult]]:
-    work = {fold.id: FoldJob.of(request, task, fold, inputs, seed) for fold in pending}
-    for outcome in run_tasks(run_fold, work, jobs=jobs):
+    request: Request,
+    task: Task,
+    groups: Sequence[tuple[Fold, ...]],
+    seed: int,
+    inputs: Inputs,
+    jobs: int,
+    states: Path,
+) -> Iterator[tuple[tuple[Fold, ...], tuple[FoldResult, ...]]]:
+    by_name = {group_name(group): group for group in groups}
+    work = {
+        name: FoldJob.of(request, task, first, inputs, seed, beside=tuple(beside), states=states / name)
+        for name, (first, *beside) in by_name.items()
+    }
+    for outcome in run_tasks(run_folds, work, jobs=jobs):
+        group = by_name[outcome.name]
         lost = FoldResult(what=outcome.error.what) if outcome.error else FoldResult()
-        yield outcome.name, outcome.value or lost
+        yield group, outcome.value or (lost,) * len(group)
 
 
-def _pending(request: Request, task: Task, seed_run: SeedRun) -> list[Fold]:
+
+    Who stands with whom does not hang on what is done: the same folds stand together when a run goes on.
+    """
     first, last = request.shard
-    return [f for i, f in enumerate(task.folds) if i % last == first - 1 and not seed_run.done(f.id)]
+    own = [fold for i, fold in enumerate(task.folds) if i % last == first - 1]
+    waiting = [
+        tuple(fold for fold in group if not _is_done(request, seed_run, fold)) for group in grouped(own, inputs, most)
+    ]
+    return [group for group in waiting if group]
+
+
+def _is_done(request: Request, seed_run: SeedRun, fold: Fold) -> bool:
+    if not seed_run.done(fold.id):
+        return False
+    return not request.measure_peeking or asked_per_epoch(seed_run.notes(fold.id))
 
 
 def _preset_notes(request: Request) -> list[str]:
@@ -280,6 +282,8 @@ def _preset_notes(request: Request) -> list[str]:
 
 
 def _manifest_facts(request: Request, task: Task, inputs: Inputs, missing: Mapping[str, str]) -> dict[str, Any]:
+def _pending(request: Request, task: Task, seed_run: SeedRun, inputs: Inputs, most: int) -> list[tuple[Fold, ...]]:
+    """The folds of this shard that are to be fitted, those that are fitted at once together.
     return {
         "task": task.protocol.task,
         "protocol_version": task.protocol.version,
@@ -317,7 +321,17 @@ def plain(value: Any) -> Any:
     return repr(value)
 
 
-def _peak_mib() -> float:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+__all__ = [
+    "NO_INPUT",
+    "FoldJob",
+    "build_model",
+    "estimate",
+    "identity_of",
+    "plain",
+    "recipe_of",
+    "requested_model",
+    "run_fold",
+    "run_request",
+    "spec_of",
+    "timed_fold",
+]

@@ -5,13 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mebench.checkpoints import EVERY_S
 from mebench.corpora import parse_pairs
 from mebench.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One `mebench run`, as typed."""
+    """One `mebench run`, as typed.
+
+    `folds_at_once` is for models that fit many, None for as many as the model asks for; `checkpoint_s` is how many
+    seconds of training a kill may cost.
+    """
 
     model: str
     protocol: str
@@ -29,6 +34,9 @@ class Request:
     device: str = "auto"
     command: str = ""
     preset: str | None = None
+    folds_at_once: int | None = None
+    measure_peeking: bool = False
+    checkpoint_s: float = EVERY_S
 
     @classmethod
     def of(cls, options: Mapping[str, Any], command: str) -> "Request":
@@ -52,6 +60,9 @@ class Request:
             device=options["device"],
             command=command,
             preset=options["preset"],
+            folds_at_once=options["folds_at_once"],
+            measure_peeking=options["measure_peeking"],
+            checkpoint_s=options["checkpoint_every"],
         )
 
 

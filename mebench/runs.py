@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from mebench.clips import canonical_json
 from mebench.cost import Cost, cost_of, total
+from mebench.diagnostics import FoldNotes
 from mebench.errors import RunError, StoreError, UnknownName
 from mebench.files import read_seal, read_sealed, sidecar, write_sealed, write_text_atomic
 from mebench.json_files import read_json
@@ -128,6 +129,22 @@ class SeedRun:
         made = Predictions(self.manifest["spec"]["protocol"], self.classes, tuple(rows))
         write_sealed(self._fold_file(fold, ".csv"), made.to_csv().encode(), cost.notes() if cost else {})
         self._fold_file(fold, ".failed.json").unlink(missing_ok=True)
+
+    def save_notes(self, fold: str, notes: FoldNotes) -> None:
+        """Writes what the fold's model was asked after its predictions."""
+        text = json.dumps(notes.record(), indent=1, sort_keys=True, allow_nan=False)
+        write_text_atomic(self._fold_file(fold, ".notes.json"), text + "\n")
+
+    def notes(self, fold: str) -> FoldNotes | None:
+        """What the fold's model was asked after its predictions; None where nothing is kept, or it is damaged."""
+        try:
+            return FoldNotes.of_record(json.loads(self._fold_file(fold, ".notes.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def states(self, shard: int, of: int) -> Path:
+        """The folder in which trainings of this shard that are under way leave their states."""
+        return self.path / "states" / f"{shard}-of-{of}"
 
     def save_failure(self, fold: str, what: str, trace: str) -> None:
         """Records that the fold failed, and why."""

@@ -98,13 +98,13 @@ def test_a_damaged_fold_is_named_and_redone(corpus, tmp_path, undisturbed, capsy
 
 def test_ctrl_c_is_one_message_and_loses_nothing(corpus, tmp_path, undisturbed):
     code = (
-        "import os, signal, sys; from mebench import execute; from mebench.cli import status\n"
-        "whole, calls = execute.evaluate_fold, []\n"
+        "import os, signal, sys; from mebench import fold_jobs; from mebench.cli import status\n"
+        "whole, calls = fold_jobs.evaluate_folds, []\n"
         "def slow(*a):\n"
         "    calls.append(1)\n"
         "    if len(calls) == 5: os.kill(os.getpid(), signal.SIGINT)\n"
         "    return whole(*a)\n"
-        "execute.evaluate_fold = slow\n"
+        "fold_jobs.evaluate_folds = slow\n"
         f"sys.exit(status(['--home', {str(tmp_path)!r}, 'run', 'uniform', '--protocol', {PROTOCOL!r}, "
         f"'--data', 'samm={corpus}']))\n"
     )

@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mebench import plugins
 from mebench.audit import checks
 from mebench.audit.bench import Bench
 from mebench.audit.corpus import own_world
 from mebench.audit.findings import AuditReport, Finding
 from mebench.audit.session import Candidate, Description, describe
 from mebench.audit.shortcuts import shortcuts
+from mebench.audit.together import together
 from mebench.audit.world import draw_home, draw_world
 from mebench.corpora import parse_pairs
 from mebench.errors import UnknownName, UsageError
@@ -27,6 +29,7 @@ DOES: Mapping[str, str] = {
     "company": "predicts test clips in halves and one by one: what is said of each must stay",
     "folds": "runs each fold alone in a fresh process: predictions must be those of all folds in a row",
     "repeat": "runs the same seed again in another process, with another hash seed: bit-equal predictions",
+    "together": "fits folds at once, the others with other labels and images: what is said of a fold must stay",
     "names": "calls every clip and subject otherwise: predictions must stay",
     "absent": "leaves each class out of training in turn: it must not be predicted, and nothing may fail",
     "files": "watches which files are opened, listed or written while the model is imported, fitted and asked",
@@ -113,7 +116,7 @@ def audit_model(question: ModelQuestion, progress: Progress = silent) -> AuditRe
         notes=bench.notes,
         facts={
             "protocol": question.protocol,
-            "settings": dict(bench.candidate.settings),
+            "settings": {**bench.candidate.settings, **question.candidate.settings},
             "identity": asdict(bench.description.identity),
         },
     )
@@ -174,3 +177,4 @@ _MADE: Mapping[str, Callable[[Bench], Finding]] = {
 }
 
 __all__ = ["DOES", "ModelQuestion", "audit_model"]
+    "together": together,

@@ -22,7 +22,7 @@ from mebench import plugins
 from mebench.audit.folders import FolderWatch
 from mebench.audit.watch import Event, Watch, functions_now, owned_by
 from mebench.errors import MebenchError, ModelError
-from mebench.evaluation import Inputs, evaluate_fold
+from mebench.evaluation import Inputs, evaluate_folds
 from mebench.execute import build_model, identity_of, recipe_of
 from mebench.parallel import one_thread
 from mebench.predictions import Prediction
@@ -69,6 +69,7 @@ class Description:
     title: str
     identity: Identity
 
+    fits_folds: bool = False
     @property
     def looks_at_nothing(self) -> bool:
         """Whether the recipe is `none`: every clip is an empty array to the model."""
@@ -77,7 +78,7 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One fold to fit and to predict, with the inputs of its clips."""
+    """One fold to fit and to predict, with the inputs of its clips; or several at once, `beside` being the others."""
 
     key: str
     task: Task
@@ -85,6 +86,7 @@ class Job:
     inputs: Inputs
     seed: int = 0
 
+    beside: tuple[tuple[Task, Fold], ...] = ()
 
 @dataclass(frozen=True)
 class Transcript:
@@ -225,13 +227,14 @@ def _built(candidate: Candidate, watch: Watch) -> tuple[Any, Description]:
         multilabel=bool(getattr(model, "multilabel", False)),
         title=str(getattr(model, "title", type(model).__name__)),
         identity=identity_of(source, model),
+        fits_folds=hasattr(model, "fit_folds"),
     )
 
 
 def _attempt(model: Any, job: Job) -> tuple[Prediction, ...] | str:
     try:
         with one_thread():
-            return evaluate_fold(model, job.task, job.fold, job.inputs, job.seed)
+            return evaluate_folds(model, ((job.task, job.fold), *job.beside), job.inputs, job.seed)[0]
     except MebenchError as fault:
         return fault.what
     except Exception as fault:  # a stranger's model may raise anything

@@ -38,7 +38,10 @@ _SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/lib/", "/usr/share/", "/li
 _SHARED = ("/dev/shm/", "/dev/mqueue/")  # noqa: S108  what is left there outlives a process
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
-PATCHABLE = tuple("clips evaluation execute files folds predictions protocol runs scores scoring".split())
+PATCHABLE = tuple(
+    "clips diagnostics evaluation execute files fold_jobs folds grouping predictions protocol runs scores "
+    "scoring".split()
+)
 """Modules of the core whose functions and classes stand between a model and its score."""
 _FOREIGN = ("builtins", "numpy", "sklearn", "sklearn.base", "sklearn.utils.metadata_routing")
 

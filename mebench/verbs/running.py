@@ -43,6 +43,15 @@ def demo(home: Path, jobs: int | None, fresh: bool) -> int:  # noqa: FBT001
 @click.option("--allow-partial", is_flag=True, help="Run although clips of the release are missing.")
 @click.option("--fresh", is_flag=True, help="Discard what this run has finished and start over.")
 @click.option("--estimate", is_flag=True, help="Time one fold and say how long the rest will take.")
+@click.option("--folds-at-once", type=click.IntRange(1), help="Folds a network is fitted on at once [as fit; CPU: 1].")
+@click.option("--measure-peeking", is_flag=True, help="Measure what the best epoch per held-out subject would claim.")
+@click.option(
+    "--checkpoint-every",
+    type=click.FloatRange(0),
+    default=60,
+    show_default=True,
+    help="Seconds of training that a kill may cost.",
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @jobs_option
 @json_option
