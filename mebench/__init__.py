@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from mebench.api import evaluate, load_clips, run, score
     from mebench.clips import Clip, ClipTable
     from mebench.errors import DataError, MebenchError, ModelError, UnknownName, UsageError
-    from mebench.learning import Augmentation, Group, NetworkClassifier, Settings
+    from mebench.inner import inner_folds, macro_f1
+    from mebench.learning import Augmentation, Group, InnerSelected, NetworkClassifier, Settings
     from mebench.plugins import Preset
     from mebench.predictions import Prediction, Predictions
     from mebench.protocol import Protocol, Suite, Task, load_protocol
@@ -26,6 +27,7 @@ _HOME_OF = {
     "ClipTable": "mebench.clips",
     "DataError": "mebench.errors",
     "Group": "mebench.learning",
+    "InnerSelected": "mebench.learning",
     "MebenchError": "mebench.errors",
     "ModelError": "mebench.errors",
     "NetworkClassifier": "mebench.learning",
@@ -41,6 +43,7 @@ _HOME_OF = {
     "UnknownName": "mebench.errors",
     "UsageError": "mebench.errors",
     "evaluate": "mebench.api",
+    "inner_folds": "mebench.inner",
     "load_clips": "mebench.api",
     "load_protocol": "mebench.protocol",
     "load_weights": "mebench.weights",
@@ -56,6 +59,7 @@ __all__ = [
     "DataError",
     "Group",
     "MebenchError",
+    "InnerSelected",
     "ModelError",
     "NetworkClassifier",
     "Prediction",
@@ -72,9 +76,11 @@ __all__ = [
     "__version__",
     "evaluate",
     "load_clips",
+    "inner_folds",
     "load_protocol",
     "load_weights",
     "run",
+    "macro_f1",
     "score",
     "step",
 ]

@@ -9,11 +9,10 @@ import numpy.typing as npt
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from mebench import ModelError, UsageError
+from mebench import ModelError, UsageError, inner_folds, macro_f1
 
 from .grams import Codes
 from .relations import Matrix
-from .search import inner_folds, macro_f1
 from .svm import check_grid, vectors
 
 HIDDEN = (25, 50, 100, 200, 400)

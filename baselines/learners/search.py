@@ -1,13 +1,13 @@
 """Scores of a support vector machine's parameters on subjects it was not fitted on, inside a training fold."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from sklearn import config_context
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import SVC
+
+from mebench import inner_folds, macro_f1
 
 from .grams import Codes, Grams, Shape
 from .kernels import DEGREE
@@ -66,16 +66,6 @@ def best(scores: dict[Choice, float]) -> Choice:
     return min(choice for choice, score in scores.items() if score >= top)
 
 
-def inner_folds(codes: Codes, subjects: Codes, splits: int, seed: int) -> list[tuple[Codes, Codes]]:
-    """Training and test rows of subject-disjoint, class-stratified folds; every row is tested once."""
-    folds = StratifiedGroupKFold(splits, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        # A class with fewer clips than there are folds is ordinary here, and no fold needs to hold every class.
-        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        # Few subjects may be spread best with a fold left empty; then there is one fold less.
-        return [(train, test) for train, test in folds.split(codes, codes, subjects) if len(test)]
-
-
 def answers(machine: Machine, penalties: Sequence[float], fitting: Matrix, asking: Matrix, codes: Codes) -> Codes:
     """Predictions (penalties, n) of SVMs fitted on `codes` for the rows asking, C in ascending order.
 
@@ -99,10 +89,3 @@ def _unbounded(fitted: SVC) -> bool:
     """Whether every dual variable lies below its bound, C times the weight of its class."""
     bounds = fitted.C * np.repeat(fitted.class_weight_, fitted.n_support_)
     return bool(np.all(np.abs(fitted.dual_coef_).max(axis=0) < bounds * (1 - 1e-9)))
-
-
-def macro_f1(truth: Codes, predicted: Codes, classes: int) -> float:
-    """The mean over classes of 2 TP / (2 TP + FP + FN); 0 for a class neither there nor predicted."""
-    confusion = np.bincount(truth * classes + predicted, minlength=classes**2).reshape(classes, classes)
-    involved = confusion.sum(axis=0) + confusion.sum(axis=1)
-    return float(np.mean(2 * np.diag(confusion) / np.maximum(involved, 1)))

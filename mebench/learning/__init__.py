@@ -2,7 +2,17 @@
 
 from mebench.learning.augmentation import NO_AUGMENTATION, Augmentation
 from mebench.learning.estimator import NetworkClassifier
+from mebench.learning.inner import InnerSelected
 from mebench.learning.settings import Group, History, Settings
 from mebench.learning.trainer import train
 
-__all__ = ["NO_AUGMENTATION", "Augmentation", "Group", "History", "NetworkClassifier", "Settings", "train"]
+__all__ = [
+    "NO_AUGMENTATION",
+    "Augmentation",
+    "Group",
+    "History",
+    "InnerSelected",
+    "NetworkClassifier",
+    "Settings",
+    "train",
+]

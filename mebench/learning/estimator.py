@@ -58,7 +58,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
 
     def fit(self, X: ArrayLike, y: Sequence[str]) -> Self:
         """Itself, trained. Classes are those that occur in y; with a single one that class is always predicted."""
-        images, settings = _images(X), self.settings()
+        images, settings = as_images(X), self.settings()
         codes = self._begun(images.shape[1], y, len(images), settings)
         self.history_ = train(self.network_, images, codes, settings, _seeds(self.random_state)[1])
         self.network_ = self.network_.cpu()
@@ -72,7 +72,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
         Folds are trained at once where their networks have one shape: those that hold equally many classes. This
         object stays as it is. Nothing of a fold enters the training of another (`mebench.learning.together`).
         """
-        images, settings = _images(X), self.settings()
+        return self._fit_parts(as_images(X), folds)
+
+    def _fit_parts(self, images: NDArray[Any], folds: Sequence[FoldPart]) -> list[Self]:
+        settings = self.settings()
         fitted: list[Self] = [clone(self).set_params(random_state=seed) for _, _, seed in folds]
         parts = []
         for one, (rows, labels, seed) in zip(fitted, folds, strict=True):
@@ -80,8 +83,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
             parts.append(Part(np.asarray(rows), codes, _seeds(seed)[1]))
         for size in sorted({len(one.classes_) for one in fitted}):
             alike = [k for k, one in enumerate(fitted) if len(one.classes_) == size]
-            networks = [fitted[k].network_ for k in alike]
-            histories = train_together(networks, images, [parts[k] for k in alike], settings)
+            histories = _trained([fitted[k].network_ for k in alike], images, [parts[k] for k in alike], settings)
             for k, history in zip(alike, histories, strict=True):
                 fitted[k].history_, fitted[k].network_ = history, fitted[k].network_.cpu()
                 fitted[k].trained(images[parts[k].rows])
@@ -111,7 +113,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
         """Class probabilities (n, classes), columns in the order of `classes_`."""
         check_is_fitted(self, "network_")
         settings = self.settings()
-        scores = logits(self.network_, _images(X), settings.device, settings.threads)
+        scores = logits(self.network_, as_images(X), settings.device, settings.threads)
         probabilities: NDArray[np.float64] = softmax(scores, axis=1)
         return probabilities
 
@@ -128,7 +130,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
             raise ModelError(
                 f"{type(self).__name__} kept no weights per epoch.", "Fit it with keep_stages=True to look at epochs."
             )
-        images, final = _images(X), {name: value.clone() for name, value in self.network_.state_dict().items()}
+        images, final = as_images(X), {name: value.clone() for name, value in self.network_.state_dict().items()}
         try:
             for weights in self.history_.stages:
                 self.network_.load_state_dict(weights)
@@ -153,6 +155,14 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
         return codes
 
 
+def _trained(
+    networks: Sequence[nn.Module], images: NDArray[Any], parts: Sequence[Part], settings: Settings
+) -> tuple[History, ...]:
+    if len(parts) > 1:
+        return train_together(networks, images, parts, settings)
+    return (train(networks[0], images[parts[0].rows], parts[0].codes, settings, parts[0].seed),)
+
+
 def _seeds(random_state: object) -> tuple[int, int]:
     """Independent seeds for the initial weights and for the training."""
     if not isinstance(random_state, int | np.integer) or random_state < 0:
@@ -161,7 +171,7 @@ def _seeds(random_state: object) -> tuple[int, int]:
     return int(initial), int(training)
 
 
-def _images(X: ArrayLike) -> NDArray[Any]:
+def as_images(X: ArrayLike) -> NDArray[Any]:
     """X as (n, c, h, w); raises ModelError for another shape or for values that are not finite."""
     try:
         images = np.asarray(X)
