@@ -84,7 +84,7 @@ class MicroAttentionNet(NetworkClassifier):
     )
     deviations = (
         "started from scratch; the authors start from a network trained on macro-expressions",
-        "54 epochs for the authors' 2,500 steps of 16 images: as many where oversampling makes a fold 744 images, as theirs",
+        "54 epochs for the authors' 2,500 steps of 16 images: as many where oversampling makes a fold 744 images",
         "the rate falls tenfold at one half and at three quarters, theirs every 500 steps",
         "initial weights of convolutions (He et al. 2015) are our choice; the file's are not known",
         "the mean over maps of the unit's convolution is taken of its weights first: the same sum in another order",
