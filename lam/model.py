@@ -15,6 +15,7 @@ from .backbones import BLOCKS, ResNet
 from .channels import steps_of, views_of
 from .cost import cost_of
 from .diagnosis import entropies, has_scales, scalars, scales_zeroed
+from .explain import Explained
 from .readings import Reading, reading_unit
 from .unit import Unit
 
@@ -27,7 +28,7 @@ REPORTED_IMAGES = 16
 """Training images over which attention is measured: rows of a block number in the thousands already."""
 
 
-class LAM(NetworkClassifier):
+class LAM(Explained, NetworkClassifier):
     """Affinity attention on a residual network over the magnified apex image: a reconstruction.
 
     The paper (Hao, Zhu, Zhang et al., Multimedia Tools and Applications 83, 29239-29260, 2024) is public as an abstract

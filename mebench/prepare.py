@@ -131,6 +131,11 @@ def load_registered(home: Path, dataset: str) -> ClipTable:
     return table
 
 
+def corpus_root(home: Path, dataset: str) -> Path:
+    """The folder that a corpus was prepared from; DataError where it was not."""
+    return Path(_registration(home, dataset)["root"])
+
+
 def clip_states(home: Path, dataset: str) -> Mapping[str, str]:
     """By clip id, why `prepare` left a clip of this corpus out or failed on it; empty where it was not prepared."""
     if dataset not in registered(home):
@@ -224,4 +229,4 @@ def _line(status: "ClipStatus") -> str:
     return f"  {status.state} {status.clip}: {what}"
 
 
-__all__ = ["SCHEMA", "PrepareReport", "clip_states", "load_registered", "prepare", "registered"]
+__all__ = ["SCHEMA", "PrepareReport", "clip_states", "corpus_root", "load_registered", "prepare", "registered"]

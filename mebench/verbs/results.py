@@ -123,6 +123,10 @@ def compare(**options: Any) -> int:
 @click.command()
 @click.argument("run")
 @click.option("--clip", metavar="ID", help="What in this clip spoke for its predicted class.")
+@click.option("--fold", multiple=True, metavar="ID", help="Of a network: only what this fold held out; repeatable.")
+@click.option("--against", metavar="RUN", help="Of a network: beside another run on the same clips.")
+@click.option("--at", nargs=2, type=click.FloatRange(0, 1), help="With --clip: what place X Y of the face attends to.")
+@click.option("--curves/--no-curves", default=True, help="Of a network: delete and insert parts of images [yes].")
 @click.option("--seed", type=click.IntRange(0), help="Which seed of the run [its lowest].")
 @click.option("-o", "--output", type=FOLDER, help="The folder to write to [explain, beside the run's seeds].")
 @data_options
@@ -130,19 +134,22 @@ def compare(**options: Any) -> int:
 @json_option
 @home_option
 def explain(**options: Any) -> int:
-    """Which features, and where on the face, the models of RUN lean on: a picture, a CSV and a table."""
-    from mebench.explain import Question, explain_clip, explain_run
-    from mebench.progress import bar
+    """Which features, and where on the face, the models of RUN lean on: pictures, a CSV and tables.
 
-    question = Question.of(options)
+    Of a linear model the weights of its features. Of a network where its attribution falls, and on a synthetic corpus
+    whether that is where skin moved.
+    """
+    from mebench.attribution.asking import explained
+    from mebench.progress import bar
+    from mebench.refit import Question
+
     with bar(f"explain {options['run']}") as progress:
-        ask = explain_clip if options["clip"] else explain_run
-        explained = ask(question, jobs=jobs_of(options["jobs"]), progress=progress)
-    files = explained.write(options["output"] or question.folder)
+        found = explained(options, jobs=jobs_of(options["jobs"]), progress=progress)
+    files = found.write(options["output"] or Question.of(options).folder)
     if options["as_json"]:
-        emit({**explained.record(), "files": [str(path) for path in files]})
+        emit({**found.record(), "files": [str(path) for path in files]})
     else:
-        for table in explained.tables():
+        for table in found.tables():
             draw(table)
         click.echo("\n".join(map(str, files)))
     return 0
