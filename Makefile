@@ -6,13 +6,14 @@ TREE := build/tree
 STAMP := $(VENV)/.installed.stamp
 SOURCES := $(shell find mebench baselines lam protocols -name '*.py' -o -name '*.toml' -o -name '*.css' -o -name '*.j2' -o -name '*.tex')
 
-.PHONY: help demo test test-slow check lint types imports gates guards bench readme clean
+.PHONY: help demo test test-slow check lint types imports gates guards fuzz bench readme clean
 
 help:
 	@echo 'make demo       synthetic corpora -> models -> leaderboard; needs no licence'
 	@echo 'make test       lint, types, import rules, tests'
 	@echo 'make test-slow  the tests that take longer'
 	@echo 'make guards     remove each guard in turn; a named test must turn red'
+	@echo 'make fuzz       thousands of damaged and hostile inputs per reader; prints what became of them'
 	@echo 'make bench      speed, as ratios measured side by side'
 	@echo 'make readme     write the table of the demo into README.md'
 
@@ -56,6 +57,9 @@ gates: $(TREE)/.installed.stamp
 
 guards: $(TREE)/.installed.stamp
 	$(BIN)/python tests/guards.py $(TREE)
+
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

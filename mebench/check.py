@@ -9,7 +9,7 @@ from mebench.clips import Clip, ClipTable, Note, frames_of
 from mebench.datasets.base import Dataset
 from mebench.datasets.coding import Release, differences
 from mebench.datasets.folders import FrameFolder, Layout, Tree, entries, scan
-from mebench.errors import DataError
+from mebench.errors import DataError, printable
 from mebench.progress import Progress, silent
 
 SCHEMA = "mebench.check/1"
@@ -89,7 +89,8 @@ class CheckReport:
             for note in notes:
                 clips.setdefault(note.message, []).extend([note.clip] if note.clip else [])
             lines += [
-                f"  {level}: {message}{f' ({_some(named)})' if named else ''}" for message, named in clips.items()
+                f"  {level}: {printable(message)}{f' ({_some(named)})' if named else ''}"
+                for message, named in clips.items()
             ]
         return "\n".join(lines)
 
@@ -159,25 +160,26 @@ def check(
     )
 
 
-def frame_fault(path: Path) -> tuple[str | None, tuple[int, ...]]:
-    """What is wrong with a frame's file, None if nothing, and the decoded shape `(h, w)` or `(h, w, 3)`."""
-    import cv2
-    import numpy as np
+def frame_fault(path: Path) -> tuple[str | None, tuple[int, ...], str]:
+    """What is wrong with a frame's file, None if nothing, the decoded shape `(h, w)` or `(h, w, 3)`, and what the
+    decoder complained of in what it decoded.
+    """
+    from mebench.image_files import LARGEST_FILE, decoded
 
     try:
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
     except OSError as error:
-        return f"cannot be read ({error.strerror})", ()
+        return f"cannot be read ({error.strerror})", (), ""
     if not content:
-        return "is empty", ()
+        return "is empty", (), ""
     cut = content.startswith(b"\xff\xd8") and _JPEG_END not in content[-_TAIL:]
     if cut or (content.startswith(b"\x89PNG") and _PNG_END not in content[-_TAIL:]):
-        return "is cut off", ()
-    try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        image = None
-    return (None, tuple(image.shape)) if image is not None else ("cannot be decoded", ())
+        return "is cut off", (), ""
+    found = decoded(content) if len(content) <= LARGEST_FILE else None
+    if found is None or found.image is None:
+        return "cannot be decoded", (), ""
+    return None, tuple(found.image.shape), found.complaint
 
 
 def _expected(dataset: Dataset, table: ClipTable) -> Release:
@@ -259,15 +261,18 @@ def _decode_findings(
 ) -> int:
     """Decodes the frames, adds what is wrong with them to the notes and returns how many are broken."""
     shapes: dict[tuple[int, ...], str] = {}
-    broken = []
+    broken, damaged = [], []
     for name in names:
-        fault, shape = frame_fault(folder / name)
+        fault, shape, complaint = frame_fault(folder / name)
         if fault is not None:
             broken.append(f"{name} {fault}")
         else:
             shapes.setdefault(shape, name)
+            damaged += [f"{name} ({complaint[:80]})"] if complaint else []
     if broken:
         notes.append(Note("error", f"frames are broken: {_some(broken)}", clip.id))
+    if damaged:
+        notes.append(Note("warning", f"frames decode in spite of damage: {_some(damaged)}", clip.id))
     sizes = {(shape[1], shape[0]) for shape in shapes}
     if len(sizes) > 1:
         notes.append(Note("error", f"frames differ in size: {_some(f'{w}x{h}' for w, h in sorted(sizes))}", clip.id))
@@ -280,7 +285,7 @@ def _decode_findings(
 
 
 def _some(items: Iterable[object]) -> str:
-    listed = [str(item) for item in items]
+    listed = [printable(str(item)) for item in items]  # names of files may hold line ends
     more = len(listed) - _NAMED_FRAMES
     return ", ".join(listed[:_NAMED_FRAMES]) + (f" and {more} more" if more > 0 else "")
 

@@ -102,7 +102,7 @@ LONGEST = 2_000
 
 
 def shortened(text: str) -> str:
-    """The text, its middle left out where it is longer than any sentence: input that is quoted does not fill a screen."""
+    """The text, its middle left out where it is longer than any sentence: quoted input does not fill a screen."""
     half = LONGEST // 2 - 10
     return text if len(text) <= LONGEST else f"{text[:half]} [...] {text[-half:]}"
 

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from mebench.errors import PredictionError
-from mebench.predictions import cells, read_text
+from mebench.predictions import cells, read_content, read_text
 
 Line = tuple[int, list[str]]
 
@@ -23,12 +23,11 @@ _MISSING = frozenset({"nan", "<missing>", "<undefined>", "na", "n/a"})
 
 def read_foreign_text(path: Path) -> str:
     """A file's text, UTF-8 or, where it begins with the mark of it, UTF-16; PredictionError where it is neither."""
+    content = read_content(path)
+    if not content.startswith(_UTF16):
+        return read_text(path)
     try:
-        with path.open("rb") as stream:
-            wide = stream.read(2) in _UTF16
-        return path.read_bytes().decode("utf-16") if wide else read_text(path)
-    except OSError:
-        return read_text(path)  # which says what is wrong
+        return content.decode("utf-16")
     except UnicodeDecodeError as error:
         raise PredictionError(f"{path.name} is damaged UTF-16 text.", "Save the file as UTF-8.") from error
 

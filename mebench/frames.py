@@ -5,17 +5,16 @@ four grey levels from what `cvtColor` makes of the decoded colours.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from mebench.errors import FrameError
+from mebench.image_files import LARGEST_FILE, decoded
 
 _FIX = "Copy the clip's frames again from the corpus as released."
 _ENDS = {b"\xff\xd8\xff": (b"\xff\xd9", b"\xff\xda"), b"\x89PNG": (b"IEND", b"IDAT")}
@@ -46,9 +45,12 @@ def read_files(folder: Path, frames: Sequence[tuple[int, str]]) -> FrameFiles:
     contents = []
     for _, name in frames:
         try:
-            contents.append((folder / name).read_bytes())
+            with (folder / name).open("rb") as stream:
+                contents.append(stream.read(LARGEST_FILE + 1))
         except OSError as error:
             raise FrameError(f"{folder / name} cannot be read: {error.strerror}.", _FIX) from error
+        if len(contents[-1]) > LARGEST_FILE:
+            raise FrameError(f"{folder / name} is larger than {LARGEST_FILE >> 20} MiB.", _FIX)
     return FrameFiles(folder, tuple(n for n, _ in frames), tuple(name for _, name in frames), tuple(contents))
 
 
@@ -56,10 +58,13 @@ def decode(files: FrameFiles) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
     """The frames (t, h, w) grey or (t, h, w, 3) RGB uint8, and what was unusual about them.
 
     Colour files whose channels are all equal are grey. Where grey and colour files are mixed all become grey and the
-    flag says so. Raises FrameError where a file is broken, not 8 bits deep, or of another size than the first.
+    flag says so, as one does where the decoder met damage. Raises FrameError where a file is broken, not 8 bits deep,
+    or of another size than the first.
     """
-    with _quiet_opencv():
-        images = [_decode(files.folder / n, c) for n, c in zip(files.names, files.contents, strict=True)]
+    found = [_decode(files.folder / n, c) for n, c in zip(files.names, files.contents, strict=True)]
+    images = [image for image, _ in found]
+    damaged = sum(complained for _, complained in found)
+    flags = (f"damaged-data-in-{damaged}-frames",) if damaged else ()
     for name, image in zip(files.names, images, strict=True):
         if image.shape[:2] != images[0].shape[:2]:
             raise FrameError(
@@ -67,27 +72,21 @@ def decode(files: FrameFiles) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
             )
     colour = [image.ndim == 3 for image in images]
     if all(colour) and not all(map(_is_grey, images)):
-        return np.stack([cv2.cvtColor(image, cv2.COLOR_BGR2RGB) for image in images]), ()
+        return np.stack([cv2.cvtColor(image, cv2.COLOR_BGR2RGB) for image in images]), flags
     mixed = any(colour) and not all(colour)
-    return np.stack([_grey(image) for image in images]), ("grey-and-colour-mixed",) if mixed else ()
+    return np.stack([_grey(image) for image in images]), (*(["grey-and-colour-mixed"] if mixed else []), *flags)
 
 
-def _decode(path: Path, content: bytes) -> npt.NDArray[np.uint8]:
-    """One image, (h, w) or (h, w, 3) BGR; transparency is dropped."""
-    image = _imdecode(content) if _is_whole(content) else None
-    if image is None:
+def _decode(path: Path, content: bytes) -> tuple[npt.NDArray[np.uint8], bool]:
+    """One image, (h, w) or (h, w, 3) BGR, transparency dropped, and whether its decoder met damage."""
+    found = decoded(content) if _is_whole(content) else None
+    image = found.image if found else None
+    if found is None or image is None:
         raise FrameError(f"{path} is no whole image: empty, truncated or of an unknown format.", _FIX)
     if image.dtype != np.uint8:
         raise FrameError(f"{path} has {image.dtype} pixels; 8-bit images are expected.", _FIX)
     pixels: npt.NDArray[np.uint8] = image[..., :3] if image.ndim == 3 else image
-    return pixels
-
-
-def _imdecode(content: bytes) -> Any:
-    try:
-        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        return None
+    return pixels, bool(found.complaint)
 
 
 def _is_whole(content: bytes) -> bool:
@@ -107,16 +106,6 @@ def _grey(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def _size(image: npt.NDArray[np.uint8]) -> str:
     return f"{image.shape[1]}x{image.shape[0]}"
-
-
-@contextmanager
-def _quiet_opencv() -> Iterator[None]:
-    """OpenCV writes its own lines on broken images to standard error; ours names the file."""
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(level)
 
 
 __all__ = ["FrameFiles", "decode", "read_files"]

@@ -7,6 +7,7 @@ Each array lies in a file of its own, named by a key over everything it depends 
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -187,7 +188,14 @@ def _load(path: Path, key: str) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     data, notes = read_sealed(path)
     if notes.get("key") != key:
         raise StoreError(f"{path} belongs to another key.", "Give the command that made it again: it is recomputed.")
-    return np.load(io.BytesIO(data), allow_pickle=False), tuple(notes.get("flags", "").split())
+    try:
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+        sound = isinstance(array, np.ndarray) and array.nbytes <= len(data)
+    except (ValueError, TypeError, EOFError, SyntaxError, MemoryError, OverflowError, zipfile.BadZipFile) as error:
+        raise StoreError(f"{path} holds no array.", "Give the command that made it again: it is recomputed.") from error
+    if not sound:
+        raise StoreError(f"{path} holds no array.", "Give the command that made it again: it is recomputed.")
+    return array, tuple(notes.get("flags", "").split())
 
 
 def _describe(folder: Path, recipe: Recipe) -> None:
@@ -195,7 +203,7 @@ def _describe(folder: Path, recipe: Recipe) -> None:
     content = {"schema": "mebench.recipe/1", "recipe": str(recipe), "steps": [s.identity() for s in recipe.steps]}
     text = json.dumps(content, indent=1) + "\n"
     path = folder / "recipe.json"
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    if not path.is_file() or path.read_bytes() != text.encode():
         write_text_atomic(path, text)
 
 

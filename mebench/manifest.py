@@ -1,7 +1,7 @@
 """A run's manifest as it is read: of the form that its uses rely on, and what was written.
 
-The manifest carries a digest over all that decides a row of the leaderboard, so that damage to a label or to the name of
-a clip is seen and not counted. Manifests older than the digest have none and are checked for their form alone.
+The manifest carries a digest over all that decides a row of the leaderboard, so that damage to a label or to the name
+of a clip is seen and not counted. Manifests older than the digest have none and are checked for their form alone.
 """
 
 import hashlib

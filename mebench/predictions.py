@@ -18,6 +18,8 @@ COLUMNS = ("clip", "fold", "seed", "truth", "predicted")
 LABEL_SEPARATOR = "+"
 NO_LABEL = "none"
 """The empty set of labels, which an empty cell cannot stand for; no class of a protocol may bear this name."""
+LARGEST = 64 * 2**20
+"""Bytes: 442 clips under 1,000 seeds, with scores for five classes, have 50 million."""
 _SEED_DIGITS = 18
 """Longer seeds do not fit in 64 bits, which every random generator in use takes."""
 
@@ -205,16 +207,28 @@ def collect(
 def read_text(path: Path) -> str:
     """A file's text, UTF-8 with or without byte-order mark; raises PredictionError where it cannot be read as such."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise PredictionError(
-            f"{path} cannot be read: {error.strerror or error}.", "Give the path of a readable file."
-        ) from error
+        return read_content(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PredictionError(
             f"{path.name} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}.",
             "Save the file as UTF-8.",
         ) from error
+
+
+def read_content(path: Path) -> bytes:
+    """A file's bytes; raises PredictionError where it cannot be read or is far larger than any predictions."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+    except OSError as error:
+        raise PredictionError(
+            f"{path} cannot be read: {error.strerror or error}.", "Give the path of a readable file."
+        ) from error
+    if len(content) > LARGEST:
+        raise PredictionError(
+            f"{path} has more than {LARGEST >> 20} MiB.", "Give a table of predictions: a row per clip and seed."
+        )
+    return content
 
 
 def cells(text: str, delimiter: str, source: str) -> list[tuple[int, list[str]]]:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from mebench import plugins
 from mebench.errors import ProtocolError, UnknownName, UsageError
 from mebench.protocol_file import Protocol, Suite, parse, parse_member
-from mebench.sections import read_toml
+from mebench.sections import MOST_BYTES, read_toml
 
 RELEASED = "released.toml"
 
@@ -40,8 +40,17 @@ def load_protocol(name: str | Path) -> Protocol | Suite:
 
 def _member(suite: Traversable, name: str) -> Protocol:
     """A protocol that a suite names; one in a file lies relative to the suite's."""
-    source = suite.parent / name if isinstance(suite, Path) and name.endswith(".toml") else _find(name)
+    source = _beside(suite, name) if isinstance(suite, Path) and name.endswith(".toml") else _find(name)
     return _guarded(parse_member(_read(source), source.name), source.name)
+
+
+def _beside(suite: Path, name: str) -> Path:
+    """The file of a member; a suite from elsewhere does not say what is to be read beyond its own folder."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ProtocolError(
+            f"{suite.name}: suite.members: {name!r} leads out of the suite's folder.", "Put the file beside the suite."
+        )
+    return suite.parent / name
 
 
 def _find(name: str | Path) -> Traversable:
@@ -55,7 +64,8 @@ def _find(name: str | Path) -> Traversable:
 
 def _read(source: Traversable) -> bytes:
     try:
-        return source.read_bytes()
+        with source.open("rb") as stream:
+            return bytes(stream.read(MOST_BYTES))
     except OSError as fault:
         raise UsageError(
             f"The protocol file {source} cannot be read: {fault.strerror}.", "Give a name or a .toml file."

@@ -11,6 +11,8 @@ T = TypeVar("T")
 
 LARGEST = 4_000_000
 """Characters of a file; the longest that ships, a list of figures in print, has 30,000."""
+MOST_BYTES = 4 * LARGEST + 1
+"""As many as so many characters may have, and one more, so that what is longer is seen to be."""
 
 
 class Section:

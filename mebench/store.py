@@ -7,7 +7,7 @@ the digest kept beside it, and opened in memory, so that what was verified is wh
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,12 +109,18 @@ def read_clip(home: Path, clip_id: str) -> StoredClip:
     """
     path = clip_path(home, clip_id)
     try:
-        data, _ = read_sealed(path)
+        data, notes = read_sealed(path)
         clip = _decode(data, clip_id)
-    except (StoreError, OSError, KeyError, TypeError, ValueError) as error:
+        fault = _fault(clip, notes)
+    except StoreError as error:
         raise _unusable(clip_id, error) from error
+    except (OSError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:
+        # What h5py lets through where the parts of a file do not fit together.
+        raise _unusable(clip_id, f"its content is damaged ({type(error).__name__})") from error
     if clip.clip_id != clip_id:
         raise _unusable(clip_id, f"{path} holds {clip.clip_id}")
+    if fault:
+        raise _unusable(clip_id, fault)
     return clip
 
 
@@ -160,7 +166,7 @@ def _decode(data: bytes, clip_id: str) -> StoredClip:
         facts = file.attrs
         if facts.get("schema") != SCHEMA:
             raise StoreError(f"{clip_id}: schema {facts.get('schema')!r} is not {SCHEMA}.", "Prepare the corpus again.")
-        arrays: dict[str, Any] = {name: _own_array(file, name, dtype) for name, dtype in _ARRAYS.items()}
+        arrays: dict[str, Any] = {name: _own_array(file, name, dtype, len(data)) for name, dtype in _ARRAYS.items()}
         first, last = (int(v) for v in facts["interval"])
         return StoredClip(
             **arrays,
@@ -173,15 +179,52 @@ def _decode(data: bytes, clip_id: str) -> StoredClip:
         )
 
 
-def _own_array(file: h5py.File, name: str, dtype: type[Any]) -> npt.NDArray[Any]:
-    """The array of a dataset that lies in this very file; a link or external storage could name any other file."""
+def _own_array(file: h5py.File, name: str, dtype: type[Any], size: int) -> npt.NDArray[Any]:
+    """The array of a dataset that lies in this very file of so many bytes; a link could name any other file."""
     link = file.get(name, getlink=True)
     if not isinstance(link, h5py.HardLink):
         raise StoreError(f"{name} is a link out of the file.", "Prepare the corpus again.")
     dataset = file[name]
-    if dataset.external or dataset.is_virtual or dataset.dtype != dtype:
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype != dtype or not _is_plain(dataset, size):
         raise StoreError(f"{name} is not stored as it should be.", "Prepare the corpus again.")
     return np.asarray(dataset[()])
+
+
+def _is_plain(dataset: h5py.Dataset, size: int) -> bool:
+    """Whether the values lie in the file as they are: elsewhere, packed or left out, they may be more than it holds."""
+    packed = dataset.external or dataset.is_virtual or dataset.chunks is not None or dataset.shape is None
+    return not packed and dataset.nbytes <= size
+
+
+def _fault(clip: StoredClip, notes: Mapping[str, str]) -> str:
+    """What of a clip does not fit together, or contradicts its digest file; an empty text where all does."""
+    t = len(clip.numbers) if clip.numbers.ndim == 1 else 0
+    shapes = {
+        "frames": (t, *clip.frames.shape[1:3], *((3,) if clip.frames.ndim == 4 else ())),
+        "origin": (2,),
+        "landmarks": (68, 2),
+        "motion": (t, 2, 3),
+        "inliers": (t,),
+        "flagged": (t,),
+        "box": (4,),
+    }
+    wrong = [name for name, shape in shapes.items() if getattr(clip, name).shape != shape]
+    if not t or not clip.frames.size or clip.frames.ndim not in (3, 4) or wrong:
+        return f"its {wrong[0] if wrong else 'frames'} has not the shape it should have"
+    if not all(np.isfinite(values).all() for values in (clip.landmarks, clip.motion, clip.box, np.array(clip.fps))):
+        return "its geometry holds values that are no finite numbers"
+    first, last = clip.interval
+    if not (np.diff(clip.numbers) > 0).all() or first > last or clip.fps <= 0:
+        return f"frames {first} to {last} at {clip.fps} fps cannot be"
+    told = {"source": clip.source, "preparation": clip.preparation, "interval": f"{first} {last}"}
+    return next(
+        (
+            f"its {name} is not that of its digest file"
+            for name, value in told.items()
+            if notes.get(name, value) != value
+        ),
+        "",
+    )
 
 
 def _unusable(clip_id: str, why: object) -> StoreError:

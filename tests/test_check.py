@@ -253,11 +253,11 @@ def test_two_copies_of_a_clip_are_an_error_of_the_report(tmp_path: Path) -> None
 def test_frame_faults(tmp_path: Path) -> None:
     for name in ("a.jpg", "a.png", "a.bmp", "a.tif"):
         image(tmp_path / name, 20, 10)
-        assert frame_fault(tmp_path / name) == (None, (10, 20, 3))
+        assert frame_fault(tmp_path / name) == (None, (10, 20, 3), "")
         if name != "a.tif":
             content = (tmp_path / name).read_bytes()
             (tmp_path / name).write_bytes(content[: len(content) // 2])
-            fault, _ = frame_fault(tmp_path / name)
+            fault, *_ = frame_fault(tmp_path / name)
             assert fault is not None, name
     (tmp_path / "b.jpg").write_bytes(b"no image")
     assert frame_fault(tmp_path / "b.jpg")[0] == "cannot be decoded"

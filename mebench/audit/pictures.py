@@ -14,6 +14,7 @@ from mebench.clips import Clip, ClipTable, frames_of
 from mebench.datasets.folders import FrameFolder
 from mebench.errors import MebenchError
 from mebench.files import sha256_file
+from mebench.image_files import LARGEST_FILE, decoded
 from mebench.progress import Progress, silent
 from mebench.vision.alignment import canonical
 from mebench.vision.faces import dlib_finder
@@ -178,8 +179,10 @@ def face(clip: Clip, folder: FrameFolder) -> Floats | None:
 
 def _grey(folder: FrameFolder, number: int) -> NDArray[np.uint8] | None:
     path = folder.file(number)
-    data = path.read_bytes() if path is not None and path.is_file() else b""
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
+    image = None
+    if path is not None and path.is_file():
+        with path.open("rb") as stream:
+            image = decoded(stream.read(LARGEST_FILE), cv2.IMREAD_GRAYSCALE).image
     return None if image is None else np.asarray(image, np.uint8)
 
 

@@ -18,8 +18,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def emit(record: Any) -> None:
-    """Prints a record as JSON."""
-    click.echo(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False))
+    """Prints a record as JSON; characters that do not print stand in it as their numbers."""
+    lines = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False).split("\n")
+    click.echo("\n".join(line if line.isprintable() else _numbered(line) for line in lines))
+
+
+def _numbered(line: str) -> str:
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+
+
+def tell(text: str, *, err: bool = False) -> None:
+    """Prints lines for a person; names come from strangers' files, and what does not print in them is written out."""
+    from mebench.errors import printable
+
+    click.echo("\n".join(map(printable, text.split("\n"))), err=err)
 
 
 def draw(table: "Table") -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from mebench.errors import UsageError
-from mebench.verbs.console import FOLDER, UNFINISHED, emit, home_option, jobs_of, jobs_option, json_option
+from mebench.verbs.console import FOLDER, UNFINISHED, emit, home_option, jobs_of, jobs_option, json_option, tell
 
 
 @click.command()
@@ -26,7 +26,7 @@ def check(**options: Any) -> int:
     table = corpus.load(root, annotation=options["annotation"], corrections=not options["no_corrections"])
     with bar(f"check {corpus.name}") as progress:
         report = checking.check(corpus, root, table, deep=options["deep"], progress=progress)
-    emit(report.record()) if options["as_json"] else click.echo(report.text())
+    emit(report.record()) if options["as_json"] else tell(report.text())
     return 0 if report.ok else 1
 
 
@@ -65,7 +65,7 @@ def prepare(**options: Any) -> int:
             on_missing_face=options["on_missing_face"],
             progress=progress,
         )
-    emit(report.record()) if options["as_json"] else click.echo(report.text())
+    emit(report.record()) if options["as_json"] else tell(report.text())
     return 0 if report.complete else UNFINISHED
 
 
@@ -92,7 +92,7 @@ def synth(**options: Any) -> int:
     if as_json:
         emit(mark_record(mark))
     else:
-        click.echo(f"{mark.clips} clips of {mark.subjects} rendered subjects in {options['out']} (SYNTHETIC).")
+        tell(f"{mark.clips} clips of {mark.subjects} rendered subjects in {options['out']} (SYNTHETIC).")
     return 0
 
 
@@ -109,12 +109,12 @@ def forget(**options: Any) -> int:
 
     wanted = (options["home"], options["dataset"], options["subject"])
     if not options["yes"] and (planned := plan(*wanted)).traces:
-        click.echo(planned.text(), err=True)
+        tell(planned.text(), err=True)
         if not sys.stdin.isatty():
             raise UsageError("Nobody can be asked whether to remove this.", "Give --yes.")
         if not click.confirm("Remove it?", err=True):
-            click.echo("Nothing was removed.", err=True)
+            tell("Nothing was removed.", err=True)
             return 0
     forgotten = remove_traces(*wanted)
-    emit(forgotten.record()) if options["as_json"] else click.echo(forgotten.text())
+    emit(forgotten.record()) if options["as_json"] else tell(forgotten.text())
     return 0

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from mebench.verbs.console import data_options, emit, home_option, json_option
+from mebench.verbs.console import data_options, emit, home_option, json_option, tell
 
 
 @click.command(name="list")
@@ -21,7 +21,7 @@ def list_(what: str, home: Path, as_json: bool) -> int:  # noqa: FBT001
         emit({"schema": "mebench.list/1", what: rows})
     else:
         for row in rows:
-            click.echo("  ".join(str(value) for value in row.values()))
+            tell("  ".join(str(value) for value in row.values()))
     return 0
 
 
@@ -36,7 +36,7 @@ def show(**options: Any) -> int:
     from mebench.catalogue import show_anything
 
     shown = show_anything(options)
-    emit(shown.record) if options["as_json"] else click.echo(shown.text)
+    emit(shown.record) if options["as_json"] else tell(shown.text)
     return 0
 
 
@@ -51,5 +51,5 @@ def doctor(home: Path, as_json: bool) -> int:  # noqa: FBT001
     if as_json:
         emit({"schema": "mebench.doctor/1", **facts})
     else:
-        click.echo("\n".join(f"{key}: {value}" for key, value in facts.items()))
+        tell("\n".join(f"{key}: {value}" for key, value in facts.items()))
     return 0

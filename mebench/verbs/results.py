@@ -17,6 +17,7 @@ from mebench.verbs.console import (
     jobs_option,
     json_option,
     screen,
+    tell,
 )
 
 
@@ -151,7 +152,7 @@ def explain(**options: Any) -> int:
     else:
         for table in found.tables():
             draw(table)
-        click.echo("\n".join(map(str, files)))
+        tell("\n".join(map(str, files)))
     return 0
 
 
@@ -167,7 +168,7 @@ def export(run: str, output: Path, home: Path, as_json: bool) -> int:  # noqa: F
 
     made = export_run(find_run(home, run))
     made.bundle.write(output)
-    emit({**made.record(), "file": str(output)}) if as_json else click.echo(made.text(output))
+    emit({**made.record(), "file": str(output)}) if as_json else tell(made.text(output))
     return 0
 
 
@@ -184,5 +185,5 @@ def paper(runs: tuple[str, ...], output: Path, home: Path, as_json: bool) -> int
     if as_json:
         emit({"schema": "mebench.paper/1", "files": [str(path) for path in files]})
     else:
-        click.echo("\n".join(map(str, files)))
+        tell("\n".join(map(str, files)))
     return 0

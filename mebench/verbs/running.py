@@ -16,6 +16,7 @@ from mebench.verbs.console import (
     jobs_option,
     json_option,
     screen,
+    tell,
 )
 
 
@@ -65,7 +66,7 @@ def run(**options: Any) -> int:
     request = Request.of(options, command=command_line())
     with bar(f"run {options['model']}") as progress:
         report = run_request(request, jobs=jobs_of(options["jobs"]), progress=progress)
-    emit(report.record()) if options["as_json"] else click.echo(report.text())
+    emit(report.record()) if options["as_json"] else tell(report.text())
     return 0 if report.complete else UNFINISHED
 
 
@@ -89,7 +90,7 @@ def replicate(**options: Any) -> int:
 
     if options["add"]:
         found = add_record(options["home"], options["file"])
-        emit(found.record()) if options["as_json"] else click.echo(found.text())
+        emit(found.record()) if options["as_json"] else tell(found.text())
         return 0
     from mebench.progress import bar
     from mebench.replicate import Wish
@@ -99,5 +100,5 @@ def replicate(**options: Any) -> int:
         found = fit_again(Wish.of(options), jobs=jobs_of(options["jobs"]), progress=progress)
     output = options["output"] or Path(f"replication-{found.run}.json")
     write_text_atomic(output, record_text(found))
-    emit({**found.record(), "file": str(output)}) if options["as_json"] else click.echo(f"{found.text()}\n{output}")
+    emit({**found.record(), "file": str(output)}) if options["as_json"] else tell(f"{found.text()}\n{output}")
     return 0

@@ -23,6 +23,10 @@ SCHEMA = "mebench.weights/1"
 MOST_BYTES = 1 << 30
 """A ResNet-34 has 87 MB; nothing here needs a file ten times that."""
 
+_DTYPES = frozenset(
+    {torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.uint8, torch.int8, torch.int16, torch.int32}
+    | {torch.int64, torch.bool}
+)
 _DIGEST_NAME = re.compile(r"[0-9a-f]{64}")
 
 
@@ -105,7 +109,7 @@ def _loaded(data: bytes, where: str) -> Mapping[str, Any]:
 def _metadata(content: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     try:
         found = json.loads(content["metadata"])
-    except (KeyError, TypeError, ValueError) as fault:
+    except (KeyError, TypeError, ValueError, RecursionError) as fault:
         raise _no_state(where, "what it says of itself is damaged") from fault
     if not isinstance(found, dict):
         raise _no_state(where, "what it says of itself is damaged")
@@ -116,11 +120,18 @@ def _checked_state(content: Any, where: str) -> dict[str, Tensor]:
     if not isinstance(content, Mapping) or not content:
         raise _no_state(where, "it holds no tensors by name")
     for name, value in content.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout is not torch.strided:
-            raise _no_state(where, f"its entry {name!r} is a {type(value).__name__}")
+        if not isinstance(name, str) or not isinstance(value, Tensor) or not _is_plain(value):
+            raise _no_state(where, f"its entry {name!r} is a {type(value).__name__} of no plain numbers")
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise _no_state(where, f"its entry {name} holds values that are not finite")
     return dict(content)
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Whether the numbers lie in memory one by one: a view of few numbers may pretend to be billions."""
+    if value.layout is not torch.strided or value.is_nested or value.device.type != "cpu" or value.dtype not in _DTYPES:
+        return False
+    return value.numel() * value.element_size() <= value.untyped_storage().nbytes()
 
 
 def _no_state(where: str, why: str) -> ModelError:

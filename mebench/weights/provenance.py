@@ -91,7 +91,7 @@ def provenance_of(record: Any, where: str) -> Provenance:
             raise ValueError(record["schema"])
         seen = record["seen"]
         return Provenance(str(record["chain"]), None if seen is None else tuple(map(_seen, seen)))
-    except (KeyError, TypeError, ValueError) as fault:
+    except (LookupError, TypeError, ValueError, OverflowError) as fault:
         raise ModelError(
             f"{where}: what it says it was trained on is damaged ({fault}).", "Train it again with mebench pretrain."
         ) from fault
@@ -99,7 +99,8 @@ def provenance_of(record: Any, where: str) -> Provenance:
 
 def _seen(record: Mapping[str, Any]) -> Seen:
     subjects, synthetic = record["subjects"], record["synthetic"]
-    if subjects is not None and not all(isinstance(subject, str) for subject in subjects):
+    named = isinstance(subjects, list) and all(isinstance(subject, str) for subject in subjects)
+    if subjects is not None and not named:  # a text is no list of texts: nobody would be found in it
         raise ValueError("subjects")
     return Seen(
         dataset=str(record["dataset"]),

@@ -19,19 +19,19 @@ class Said:
     err: str
 
 
-class Refused(MebenchError):
+class RefusedError(MebenchError):
     """A command that ended with status 1 or 2 and two lines."""
 
 
-class Undisciplined(AssertionError):
+class UndisciplinedError(AssertionError):
     """A command that ended otherwise than in two lines."""
 
 
 def say(arguments: Sequence[object]) -> Said:
     """What the command said.
 
-    Raises Refused where it complained in two lines, Undisciplined where its exit status, its standard error or a
-    character it printed is none a user may meet. File descriptors are captured, so that what C libraries print counts.
+    Raises RefusedError where it complained in two lines, UndisciplinedError where its exit status, its standard error
+    or a character it printed is none a user may meet. File descriptors are captured: what C libraries print counts.
     """
     with _captured() as (out, err):
         code = status([str(argument) for argument in arguments])
@@ -40,10 +40,10 @@ def say(arguments: Sequence[object]) -> Said:
     said = Said(code, _text(out), _text(err))
     fault = _fault(said)
     if fault:
-        raise Undisciplined(f"{fault}: status {code}, {said.err[-300:]!r} {said.out[:100]!r}")
+        raise UndisciplinedError(f"{fault}: status {code}, {said.err[-300:]!r} {said.out[:100]!r}")
     if said.err:
         what, fix = said.err.splitlines()
-        raise Refused(what.removeprefix("error: "), fix.removeprefix("  fix: "))
+        raise RefusedError(what.removeprefix("error: "), fix.removeprefix("  fix: "))
     return said
 
 
@@ -90,4 +90,4 @@ def _text(descriptor: int) -> str:
         return stream.read().decode("utf-8", "backslashreplace")
 
 
-__all__ = ["Refused", "Said", "Undisciplined", "say"]
+__all__ = ["RefusedError", "Said", "UndisciplinedError", "say"]

@@ -8,11 +8,12 @@ TEXTS = (
     "", " ", "\t", "\n", "\u00a0", "\u200b", "nan", "NaN", "None", "null", "/", "-", "?", "#REF!", "#DIV/0!", "n/a",
     "=1+1", "=cmd|'/C calc'!A0", "+1", "-1", "@SUM(1)", "0", "00", "01", "1e5", "1.0", "1,0", "0x10", "1_000", "٣", "²",
     "Ⅳ", "½", "true", "TRUE", "on", "EP01_01", "sub01", "12 or 14", "L4+7?", "((((", "))))", "ref(", "ref(ref(7))",
-    "../../outside/secret", "..", "/etc/passwd", "C:\\secret", "a/b", "a\\b", "~", "$HOME", "%00", "\x00", "\x1b[31mred",
-    "\x1b]0;title\x07", "\x9b31m", "\u202etxet", "\ufeff", "<script>alert(1)</script>", "&lt;", "]]>", "\\input{/etc/passwd}",
-    "\\write18{id}", "${jndi:ldap://x}", "%s%n", "{0}", "{{7*7}}", "'", '"', "`", ";", ",", "\r\n", "e\u0301", "İ", "ß",
-    "ﬁ", "𝟙", "🙂", "ā" * 40, "A" * 300, "9" * 40, "9" * 5000, "+".join(["1?"] * 30), "(" * 150, "happiness", "Happiness ",
-    "HAPPINESS", "disgust", "others", "Other", "none", "negative", "II", "VII", "8",
+    "../../outside/secret", "..", "/etc/passwd", "C:\\secret", "a/b", "a\\b", "~", "$HOME", "%00", "\x00",
+    "\x1b[31mred", "\x1b]0;title\x07", "\x9b31m", "\u202etxet", "\ufeff", "<script>alert(1)</script>", "&lt;", "]]>",
+    "\\input{/etc/passwd}", "\\write18{id}", "${jndi:ldap://x}", "%s%n", "{0}", "{{7*7}}", "'", '"', "`", ";",
+    ",", "\r\n", "e\u0301", "İ", "ß",
+    "ﬁ", "𝟙", "🙂", "ā" * 40, "A" * 300, "9" * 40, "9" * 5000, "+".join(["1?"] * 30), "(" * 150,
+    "happiness", "Happiness ", "HAPPINESS", "disgust", "others", "Other", "none", "negative", "II", "VII", "8",
 )  # fmt: skip
 NUMBERS = (
     0, -1, 1, 2, 7, 255, 10**9, 10**12, 2**31, 2**63, 10**30, -(10**12), 0.0, -0.0, 0.5, 1.5, 3.0, 1e-320, 1e16, 1e308,

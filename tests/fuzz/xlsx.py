@@ -1,4 +1,4 @@
-"""A writer of workbooks that writes what no sound program would: any value in any cell, in the fewest parts Excel opens."""
+"""A writer of workbooks that writes what no sound program would: any value in any cell, in the fewest parts."""
 
 import io
 import math
@@ -15,6 +15,8 @@ _DAY_ONE = datetime(1899, 12, 30)
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+
+_XML = '<?xml version="1.0" encoding="UTF-8"?>'
 
 Grid = Sequence[Sequence[Any]]
 
@@ -61,7 +63,7 @@ def _sheet(grid: Grid, merged: Sequence[str], dimension: str) -> str:
     ranges = "".join(f'<mergeCell ref="{one}"/>' for one in merged)
     joined = f'<mergeCells count="{len(merged)}">{ranges}</mergeCells>' if merged else ""
     stated = f'<dimension ref="{dimension}"/>' if dimension else ""
-    return f'<?xml version="1.0" encoding="UTF-8"?><worksheet xmlns="{_MAIN}">{stated}<sheetData>{rows}</sheetData>{joined}</worksheet>'  # noqa: E501
+    return f'{_XML}<worksheet xmlns="{_MAIN}">{stated}<sheetData>{rows}</sheetData>{joined}</worksheet>'
 
 
 def _cell(value: Any, at: str) -> str:
@@ -80,7 +82,7 @@ def _cell(value: Any, at: str) -> str:
             f'<c r="{at}"><v>{value!r}</v></c>'
             if math.isfinite(value)
             else f'<c r="{at}"><v>{str(value).upper()}</v></c>'
-        )  # noqa: E501
+        )
     if isinstance(value, date | time):
         return f'<c r="{at}" s="1"><v>{_days(value)!r}</v></c>'
     return f'<c r="{at}" t="inlineStr"><is><t xml:space="preserve">{escape(writable(value))}</t></is></c>'
@@ -106,32 +108,30 @@ def _types(sheets: int) -> str:
     parts = [("/xl/workbook.xml", "sheet.main"), ("/xl/styles.xml", "styles")]
     parts += [(f"/xl/worksheets/sheet{i}.xml", "worksheet") for i in range(1, sheets + 1)]
     overrides = "".join(f'<Override PartName="{part}" ContentType="{kind}.{name}+xml"/>' for part, name in parts)
-    defaults = '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/>'  # noqa: E501
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?><Types xmlns="{_PACKAGE}/content-types">{defaults}{overrides}</Types>'
-    )
+    known = {"rels": "application/vnd.openxmlformats-package.relationships+xml", "xml": "application/xml"}
+    defaults = "".join(f'<Default Extension="{one}" ContentType="{what}"/>' for one, what in known.items())
+    return f'{_XML}<Types xmlns="{_PACKAGE}/content-types">{defaults}{overrides}</Types>'
 
 
 def _relations(entries: Sequence[tuple[str, str, str]]) -> str:
     lines = "".join(
         f'<Relationship Id="{i}" Type="{_OFFICE}/{kind}" Target="{target}"/>' for i, kind, target in entries
     )
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?><Relationships xmlns="{_PACKAGE}/relationships">{lines}</Relationships>'  # noqa: E501
-    )
+    return f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">{lines}</Relationships>'
 
 
 def _book(titles: Sequence[str]) -> str:
     sheets = "".join(
         f'<sheet name="{escape(writable(t), {chr(34): "&quot;"})}" sheetId="{i}" r:id="rId{i}"/>'
-        for i, t in enumerate(titles, 1)  # noqa: E501
+        for i, t in enumerate(titles, 1)
     )
-    return f'<?xml version="1.0" encoding="UTF-8"?><workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{sheets}</sheets></workbook>'  # noqa: E501
+    return f'{_XML}<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{sheets}</sheets></workbook>'
 
 
 _STYLES = (
-    f'<?xml version="1.0" encoding="UTF-8"?><styleSheet xmlns="{_MAIN}"><fonts count="1"><font/></fonts>'
-    '<fills count="1"><fill><patternFill/></fill></fills><borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs>'
+    f'{_XML}<styleSheet xmlns="{_MAIN}"><fonts count="1"><font/></fonts>'
+    '<fills count="1"><fill><patternFill/></fill></fills><borders count="1"><border/></borders>'
+    '<cellStyleXfs count="1"><xf/></cellStyleXfs>'
     '<cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="14" applyNumberFormat="1"/></cellXfs></styleSheet>'
 )
 

@@ -8,6 +8,11 @@ READERS = {
     "CASME II workbook": "workbooks:CASME2",
     "SAMM workbook": "workbooks:SAMM",
     "SMIC-E workbook": "workbooks:SMIC_E",
+    "SMIC folders": "films:SMIC",
+    "frames": "films:FRAME",
+    "stored clip": "stores:STORE",
+    "cached input": "stores:INPUT",
+    "weights": "stores:WEIGHTS",
     "protocol TOML": "declared:PROTOCOL",
     "corrections TOML": "declared:CORRECTIONS",
     "published TOML": "declared:PUBLISHED",
@@ -21,9 +26,29 @@ READERS = {
 }
 
 
+PLANTED = {
+    f"planted {name}": f"planted:{variable}"
+    for name, variable in {
+        "sound": "SOUND",
+        "refused": "REFUSED",
+        "mute": "MUTE",
+        "traceback": "TRACEBACK",
+        "spoken": "SPOKEN",
+        "miscount": "MISCOUNT",
+        "wrote": "WROTE",
+        "wrote in C": "IN_C",
+        "ran": "RUN",
+        "memory": "MEMORY",
+        "died": "DIED",
+        "hang": "HANG",
+    }.items()
+}
+"""Readers with a known fault each: what the test of the harness reads."""
+
+
 def reader_named(name: str) -> Reader:
     """The reader of this name."""
-    module, _, variable = READERS[name].partition(":")
+    module, _, variable = (READERS | PLANTED)[name].partition(":")
     reader: Reader = getattr(import_module(f"tests.fuzz.readers.{module}"), variable)
     assert reader.name == name
     return reader

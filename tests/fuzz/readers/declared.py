@@ -124,8 +124,12 @@ def _protocol_case(rng: random.Random, place: Place) -> Case:
 
 
 def _protocol_judge(
-    original: dict[str, Any], document: dict[str, Any] | None, table: ClipTable, loaded: Protocol | Suite, task: Task | None
-) -> str:  # fmt: skip
+    original: dict[str, Any],
+    document: dict[str, Any] | None,
+    table: ClipTable,
+    loaded: Protocol | Suite,
+    task: Task | None,
+) -> str:
     if task is not None and (fault := _recount(loaded, table, task)):
         return fault
     if document is None:
