@@ -251,8 +251,12 @@ def _table_rows(text: str, source: str, target: Target, columns: Mapping[str, st
 
 
 def _columns_at(names: Sequence[str], target: Target, columns: Mapping[str, str], source: str) -> dict[str, int]:
-    """Where each of our columns stands among theirs."""
-    mapped = {name: name for name in _mappable(target) if name in names} | dict(columns)
+    """Where each of our columns stands among theirs; whether they write its name in capitals does not matter."""
+    theirs = {name.casefold(): name for name in names}
+    folded = [name.casefold() for name in names]
+    ours = _mappable(target)
+    mapped = {name: theirs[name.casefold()] for name in ours if folded.count(name.casefold()) == 1}
+    mapped |= {name: name for name in ours if name in names} | dict(columns)
     fault = next((f"has no column {name!r}" for name in mapped.values() if name not in names), None)
     fault = fault or next((f"has two columns {name!r}" for name in mapped.values() if names.count(name) > 1), None)
     if fault is None and not {"clip", "predicted"} <= set(mapped):

@@ -39,9 +39,11 @@ def class_of(text: str, labels: Mapping[str, str], classes: Sequence[str], where
         return whole or NO_LABEL
     found = [_meaning(part.strip(), labels) for part in text.split(LABEL_SEPARATOR)]
     if None in found:
+        number = plain_number(text)
+        ordered = " or, classes in the order of its numbers, --classes NAME,NAME,..." if number.isdecimal() else ""
         raise PredictionError(
             f"{where} {text!r} is no class.",
-            f"Say what it means: --classes {text}=NAME,...; classes: {', '.join(classes)}.",
+            f"Say what it means: --classes {number}=NAME,...{ordered}; classes: {', '.join(classes)}.",
         )
     return joined_labels(sorted(filter(None, found), key=list(classes).index))
 

@@ -121,8 +121,11 @@ class Names:
             )
         found = sorted(set(self._candidates(name, known, subject)))
         if len(found) != 1:
+            datasets = (known,) if known else self._datasets.values()
+            nobody = self._ids is None and any(_spelled(one, subject, name) for one in datasets)
+            unknown = f"Clip {clip!r} {'does not say whose it is' if nobody else 'is not a known clip'}."
             raise PredictionError(
-                f"Clip {clip!r} answers to {', '.join(found[:3])}." if found else f"Clip {clip!r} is not a known clip.",
+                f"Clip {clip!r} answers to {', '.join(found[:3])}." if found else unknown,
                 "Name clips as dataset/subject/name, or give the columns that hold dataset and subject.",
             )
         return found[0]

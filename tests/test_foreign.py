@@ -159,6 +159,17 @@ def test_columns_of_our_names_need_no_mapping(tmp_path):
     assert reading.predictions.seeds == (4,)
 
 
+def test_capitals_in_names_of_columns_do_not_matter(tmp_path):
+    """As Excel's users write it: mark of byte order, `sep=;`, quotes, capitals, decimal commas, CRLF."""
+    text = '\ufeffsep=;\r\n"Subject";"Clip";"PREDICTED";"Score_Negative"\r\n"sub01";"EP03_02";"Negative";0,75\r\n'
+    (row,) = read(write(tmp_path, text), AT_HAND).predictions.rows
+    assert (row.clip, row.predicted, row.scores[0]) == ("casme2/sub01/EP03_02", "negative", 0.75)
+    two = "clip,Clip,predicted\nEP09f,EP02_01f,negative\n"  # ours is taken, as it is written
+    assert answers(read(write(tmp_path, two), AT_HAND)) == {"casme2/sub09/EP09f": "negative"}
+    with pytest.raises(PredictionError, match="does not say which columns are clip and predicted"):
+        read(write(tmp_path, two.replace("clip,Clip", "CLIP,Clip")), AT_HAND)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -168,6 +179,7 @@ def test_columns_of_our_names_need_no_mapping(tmp_path):
         ("clip,predicted\nsamm/007/006_1_2,negative\n", "not a known clip"),
         ("clip,predicted\nEP09f,negative\nsub09/EP09f,negative\n", "line 3: clip casme2/sub09/EP09f, seed 0, is pre"),
         ("clip,predicted\nEP09f,3\n", "line 2: predicted '3' is no class"),
+        ("clip,predicted\nEP09f,3.0\n", "--classes 3=NAME,... or, classes in the order of its numbers, --classes NAME"),
         ("clip,predicted\nEP09f,negative,x\n", "line 2: 3 columns where the header has 2"),
         ("clip,predicted,clip\nEP09f,negative,x\n", "has two columns 'clip'; its header is 'clip, predicted, clip'"),
         ("video,label\n1,2\n", "does not say which columns are clip and predicted"),
@@ -226,7 +238,7 @@ def test_a_truth_that_contradicts_the_annotation_is_listed_and_the_annotation_co
             "clip,predicted,truth,seed\n006_1_2,negative,negative,0\n006_1_2,negative,positive,1\n",
             "samm/006/006_1_2 has two truths",
         ),
-        ("clip,predicted,truth\nEP09f,negative,negative\n", "'EP09f' is not a known clip"),
+        ("clip,predicted,truth\nEP09f,negative,negative\n", "'EP09f' does not say whose it is"),
         ("clip,predicted,truth\n007/006_1_2,negative,negative\n", "'007/006_1_2' is not a known clip"),
         (
             "clip,predicted,truth\n" + "".join(f"010_1_{i},positive,surprise\n" for i in range(16)),
