@@ -1,9 +1,11 @@
 """LAM as a model of the benchmark: its input recipe, its network, its training, what it tells of itself."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -17,6 +19,7 @@ from .cost import cost_of
 from .diagnosis import entropies, has_scales, scalars, scales_zeroed
 from .explain import Explained
 from .readings import Reading, reading_unit
+from .transfer import RATE_PRETRAINED, RATE_SCRATCH, frozen, start_from
 from .unit import Unit
 
 _Choice = TypeVar("_Choice", Reading, Energy)
@@ -46,7 +49,11 @@ class LAM(Explained, NetworkClassifier):
     onset to magnified apex and its strain (u+v+strain); or any three of onset, apex, difference, u, v, magnitude and
     strain joined by +. All but the first are variants of ours: an apex alone shows mostly who somebody is, and a
     network trained from scratch on few subjects does not see past it.
-    `lr` is the rate of the convolutions, `lr_head` that of γ, the temperatures and the classifier.
+    `lr` is the rate of the convolutions, by default 1e-3 where they start from weights and 1e-2 where they do not,
+    `lr_head` that of γ, the temperatures and the classifier.
+    `imagenet` is a public file of ImageNet weights or "auto", `weights` one that `mebench pretrain` wrote, or any state
+    dict of this network; the classifier starts anew either way. `freeze` names the last part that learns no more:
+    "stem", "layer1" to "layer4".
     """
 
     title = "LAM-like (reconstructed from the abstract)"
@@ -73,8 +80,10 @@ class LAM(Explained, NetworkClassifier):
         "keys of the spatial affinity are averaged over cells of 4, 2, 1 and 1 places, which keeps the unit light",
         "magnification factor 6, phase-based here where the paper cites a learned magnifier",
         "training: fixed epochs, final weights, SGD with momentum .9, oversampling to the largest class of the fold",
-        "started from scratch: no ImageNet and no macro-expression weights are used",
+        "weights: from scratch unless given; by the order of citations ImageNet, then CK+ and JAFFE, then the target",
     )
+    weight_parameters = ("imagenet", "weights")
+    pretraining: Mapping[str, Any] = MappingProxyType({"lr": RATE_SCRATCH})
     entropy_: dict[str, list[float]]
 
     def __init__(
@@ -96,9 +105,12 @@ class LAM(Explained, NetworkClassifier):
         dropout: float = 0.0,
         epochs: int = 40,
         batch_size: int = 16,
-        lr: float = 1e-2,
+        lr: float | None = None,
         lr_head: float = 1e-2,
         weight_decay: float = 5e-4,
+        imagenet: str = "",
+        weights: str = "",
+        freeze: str = "none",
         keep_stages: bool = False,
         device: str = "auto",
         threads: int | None = None,
@@ -123,6 +135,9 @@ class LAM(Explained, NetworkClassifier):
         self.lr = lr
         self.lr_head = lr_head
         self.weight_decay = weight_decay
+        self.imagenet = imagenet
+        self.weights = weights
+        self.freeze = freeze
         self.keep_stages = keep_stages
         self.device = device
         self.threads = threads
@@ -136,7 +151,36 @@ class LAM(Explained, NetworkClassifier):
         return " > ".join([*steps, *steps_of(self.channels, None if self.size == ALIGNED_SIZE else self.size)])
 
     def build(self, channels: int, classes: int) -> nn.Module:
-        """The residual network with the chosen reading in every block."""
+        """The residual network with the chosen reading in every block; where a file is given it starts from that."""
+        network = self._network(channels, classes)
+        if self._start:
+            start_from(network, self._start)
+        return frozen(network, self.freeze)
+
+    def start_notes(self) -> list[str]:
+        """What a network takes of the weights that are given, in a sentence, and what is frozen.
+
+        Raises ModelError where they are of another network, or two files are given: the second would leave nothing of
+        the first.
+        """
+        if self.imagenet and self.weights:
+            raise ModelError(
+                "Both imagenet and weights are given; each holds all that the other does.",
+                "Give imagenet to mebench pretrain and the weights it writes to mebench run.",
+            )
+        with torch.device("meta"):  # shapes alone, and no random number is drawn
+            network = self._network(len(views_of(self.channels)), 2)
+        name = "imagenet" if self.imagenet else "weights"
+        notes = [f"{name}: {start_from(network, self._start).text}"] if self._start else []
+        frozen(network, self.freeze)
+        return notes + ([f"frozen up to {self.freeze}"] if self.freeze != "none" else [])
+
+    @property
+    def _start(self) -> str:
+        return self.imagenet or self.weights
+
+    def _network(self, channels: int, classes: int) -> nn.Module:
+        """The network with its own first values."""
         views = views_of(self.channels)
         if channels != len(views):
             raise ModelError(
@@ -167,7 +211,7 @@ class LAM(Explained, NetworkClassifier):
         return Settings(
             epochs=self.epochs,
             batch_size=self.batch_size,
-            lr=self.lr,
+            lr=self.lr if self.lr is not None else RATE_PRETRAINED if self._start else RATE_SCRATCH,
             weight_decay=self.weight_decay,
             groups=(
                 Group(r"\.(gamma|log_tau)_[cs]$", self.lr_head),
@@ -210,7 +254,7 @@ class LAM(Explained, NetworkClassifier):
     def cost(self, classes: int = 5) -> Mapping[str, int]:
         """`parameters` that are trained, and `macs` (multiplications with addition) for one clip."""
         views = len(views_of(self.channels))
-        return cost_of(lambda: self.build(views, classes), (views, self.size, self.size))
+        return cost_of(lambda: frozen(self._network(views, classes), self.freeze), (views, self.size, self.size))
 
 
 def _member(kind: type[_Choice], name: str) -> _Choice:

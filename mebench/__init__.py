@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mebench.predictions import Prediction, Predictions
     from mebench.protocol import Protocol, Suite, Task, load_protocol
     from mebench.recipes import Sample, Step, step
-    from mebench.weights import load_weights
+    from mebench.weights.files import load_weights
 
 _HOME_OF = {
     "Augmentation": "mebench.learning",
@@ -46,7 +46,8 @@ _HOME_OF = {
     "inner_folds": "mebench.inner",
     "load_clips": "mebench.api",
     "load_protocol": "mebench.protocol",
-    "load_weights": "mebench.weights",
+    "load_weights": "mebench.weights.files",
+    "macro_f1": "mebench.inner",
     "run": "mebench.api",
     "score": "mebench.api",
     "step": "mebench.recipes",

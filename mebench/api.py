@@ -33,8 +33,10 @@ def evaluate(
     model is given an empty array per clip.
     """
     from mebench.evaluation import evaluate_task
+    from mebench.weights.declared import refuse_overlap, said_by_files
 
     task = resolve(single_protocol(protocol), _by_dataset(clips), allow_partial=allow_partial)
+    refuse_overlap(said_by_files(model), task)
     return evaluate_task(model, task, inputs, seeds)
 
 

@@ -40,9 +40,10 @@ class Shown:
 
 
 def listing(what: str, home: Path) -> list[dict[str, Any]]:
-    """One row of plain values per corpus, protocol, model or run."""
-    rows = {"datasets": _datasets, "protocols": _protocols, "models": _models}
-    return rows[what]() if what in rows else _runs(home)
+    """One row of plain values per corpus, corpus of stills, protocol, model, run or file of weights."""
+    rows = {"datasets": _datasets, "stills": _stills, "protocols": _protocols, "models": _models}
+    kept = {"runs": _runs, "weights": _weights}
+    return rows[what]() if what in rows else kept[what](home)
 
 
 def show_anything(options: Mapping[str, Any]) -> Shown:
@@ -52,13 +53,14 @@ def show_anything(options: Mapping[str, Any]) -> Shown:
         return _show_protocol(name, options)
     if name in plugins.names("dataset"):
         return _show_dataset(name)
+    if name in plugins.names("still"):
+        return _show_stills(name)
     if name in plugins.names("model") or ".py:" in name:
         return _show_model(name)
     try:
         run = runs.find_run(options["home"], name)
     except UnknownName:
-        kinds = [*protocol_names(), *plugins.names("dataset"), *plugins.names("model")]
-        raise UnknownName("protocol, corpus, model or run", name, kinds) from None
+        return _show_weights(name, options["home"])
     shown = _show_run(run)
     mistakes = _mistakes(run, options)
     if mistakes is None:
@@ -85,6 +87,21 @@ def diagnosis(home: Path) -> dict[str, str]:
 
 def _datasets() -> list[dict[str, Any]]:
     return [{"name": name, "title": dataset(name).title} for name in plugins.names("dataset")]
+
+
+def _stills() -> list[dict[str, Any]]:
+    from mebench.stills.library import still_corpus
+
+    return [{"name": name, "title": still_corpus(name).title} for name in plugins.names("still")]
+
+
+def _weights(home: Path) -> list[dict[str, Any]]:
+    from mebench.weights.registry import registered
+
+    return [
+        {"digest": e.digest[:12], "name": e.name, "chain": e.provenance.chain, "saw": e.provenance.text}
+        for e in registered(home)
+    ]
 
 
 def _protocols() -> list[dict[str, Any]]:
@@ -151,6 +168,28 @@ def _show_dataset(name: str) -> Shown:
     }
     text = f"{name}: {corpus.title}, {corpus.fps:g} frames per second\n\n{corpus.access}\n\n{corpus.citation}"
     return Shown(text, record)
+
+
+def _show_stills(name: str) -> Shown:
+    from mebench.stills.library import still_corpus
+
+    corpus = still_corpus(name)
+    record = {"schema": "mebench.stills/1", "name": name, "title": corpus.title, "access": corpus.access}
+    text = f"{name}: {corpus.title}, stills for mebench pretrain\n\n{corpus.access}\n\n{corpus.citation}"
+    return Shown(text, {**record, "citation": corpus.citation})
+
+
+def _show_weights(name: str, home: Path) -> Shown:
+    """Registered weights; UnknownName where nothing at all is called so."""
+    from mebench.weights.registry import find
+    from mebench.weights.words import described
+
+    try:
+        entry = find(home, name)
+    except UnknownName:
+        kinds = [*protocol_names(), *plugins.names("dataset"), *plugins.names("still"), *plugins.names("model")]
+        raise UnknownName("protocol, corpus, model, run or weights", name, kinds) from None
+    return Shown(described(entry), entry.record())
 
 
 def _show_model(name: str) -> Shown:
@@ -258,6 +297,7 @@ def _show_run(run: runs.StoredRun) -> Shown:
         "flags": manifest["flags"],
         "seeds": {str(seed): status for seed, status in seeds.items()},
         "failed": failed,
+        **told.record(),
     }
     lines = [f"run {run.id}: {spec['model']} under {spec['protocol']}, {run.status()}", f"  {folder}"]
     lines += [f"  {manifest['command']}", f"  inputs: {spec['recipe']}"]
@@ -266,6 +306,7 @@ def _show_run(run: runs.StoredRun) -> Shown:
     lines += [f"  {key}={value}" for key, value in spec["parameters"].items()]
     lines += [f"  {cost.time} in its folds, {cost.size or 'size not recorded'}"] if cost else []
     lines += [f"  seed {seed}: {status}" for seed, status in seeds.items()]
+    lines += told.lines()
     lines += [f"  {where} failed: {what}" for where, what in failed.items()]
     lines += [f"  no input for {clip}: {why}" for clip, why in manifest["missing"].items()]
     lines += [f"  {clip}: {', '.join(flags)}" for clip, flags in manifest["flags"].items()]
@@ -275,5 +316,3 @@ def _show_run(run: runs.StoredRun) -> Shown:
 def _preset_of(manifest: Mapping[str, Any]) -> str | None:
     """The preset the run was asked for with; None as well where the manifest is older than presets."""
     return (manifest.get("asked") or {}).get("preset")
-        **told.record(),
-    lines += told.lines()

@@ -23,6 +23,7 @@ from mebench.protocol import Fold, Protocol, Suite, Task, load_protocol, resolve
 from mebench.requests import MemberReport, Request, RunReport
 from mebench.runs import RunSpec, SeedRun, StoredRun
 from mebench.verdicts import Identity
+from mebench.weights.declared import declared, recorded, refuse_overlap, remarks, settled, weight_facts, weights_of
 
 NO_INPUT = "none"
 PROBED_CLIPS = 6  # enough to see past the first, which compiles and loads
@@ -33,7 +34,9 @@ def run_request(request: Request, *, jobs: int = 1, progress: Progress = silent)
 
     Raises DataError where none is.
     """
-    requested_model(request)  # a wrong name or parameter is told before any work
+    request = replace(request, settings=settled(request.home, _factory(request), request.settings))
+    model = requested_model(request)  # a wrong name, parameter or file of weights is told before any work
+    starting = tuple(model.start_notes()) if hasattr(model, "start_notes") else ()
     given = given_tables(request.data, request.annotations, corrections=request.corrections)
     wanted = _members(request)
     faults = {protocol.name: unavailable(protocol, request.home, given) for protocol in wanted}
@@ -46,14 +49,21 @@ def run_request(request: Request, *, jobs: int = 1, progress: Progress = silent)
         if protocol.name not in left_out:
             tables = tables_for(protocol, request.home, given)
             task = resolve(protocol, tables, allow_partial=request.allow_partial)
+            refuse_overlap(declared(request.home, model), task)
             with adding(request.home):
-                members.append(perform(request, task, jobs, progress))
+                member = perform(request, task, jobs, progress)
+            said = (*starting, *remarks(declared(request.home, model), task))
+            members.append(replace(member, notes=(*member.notes, *said)))
     return RunReport(tuple(members), {name: fault.what for name, fault in left_out.items()})
 
 
 def requested_model(request: Request) -> Any:
     """The model that was asked for, with the parameters of its preset and those set."""
     return build_model(request.model, request.settings, request.device, request.preset)
+
+
+def _factory(request: Request) -> type[Any]:
+    return plugins.load_model(request.model).factory
 
 
 def recipe_of(model: Any) -> str:
@@ -68,8 +78,8 @@ def identity_of(source: plugins.ModelSource, model: Any) -> Identity:
         model=source.name,
         version=int(getattr(model, "version", 1)),
         digest=source.digest,
-        parameters={key: plain(value) for key, value in parameters.items()},
-        weights=dict(model.weights()) if hasattr(model, "weights") else {},
+        parameters=recorded(model, {key: plain(value) for key, value in parameters.items()}),
+        weights=weights_of(model),
     )
 
 
@@ -96,6 +106,7 @@ def spec_of(request: Request, task: Task, model: Any, recipe: str, input_key: st
             "source": str(getattr(model, "source", "")),
             "privilege": parsed.privilege,
             "apex_source": parsed.apex_source,
+            **weight_facts(request.home, model),
         },
     )
 
@@ -170,18 +181,21 @@ def _run_member(request: Request, task: Task, jobs: int, progress: Progress) -> 
         check_peeking(model, task)
     failed: dict[str, str] = {}
     notes = _preset_notes(request)
+    seed_runs: list[SeedRun] = []
     done = 0
     for seed in range(request.seeds):
         seed_run = runs.open_seed(request.home, spec, seed, facts, fresh=request.fresh)
         with runs.locked(seed_run, f"{request.shard[0]}/{request.shard[1]}"):
             notes += [f"fold {f.id} (seed {seed}) was damaged: redone" for f in task.folds if seed_run.damaged(f.id)]
-            _run_folds(request, task, spec, seed_run, inputs, workers, progress, most)
+            run_missing(request, task, spec, seed_run, inputs, workers, progress, most)
         seed_run.finish()
         done += sum(seed_run.done(fold.id) for fold in task.folds)
         failed |= {f"{fold} (seed {seed})": what for fold, what in seed_run.failures().items()}
+        seed_runs.append(seed_run)
+    inflation = inflation_of(StoredRun(spec.id, tuple(seed_runs))) if request.measure_peeking else None
+    notes += inflation.lines() if inflation else []
     folder = runs.run_folder(request.home, spec)
     folds = len(task.folds) * request.seeds
-    seed_runs: list[SeedRun] = []
     return MemberReport(task.protocol.name, spec.id, folder, folds, done, failed, missing, tuple(notes))
 
 
@@ -191,14 +205,11 @@ def _inputs(
     """Inputs by clip, the digest of what they were made from, and the clips that have none with the reason."""
     if recipe == NO_INPUT:
         return blank_inputs(task), NO_INPUT, {}
-        seed_runs.append(seed_run)
-    inflation = inflation_of(StoredRun(spec.id, tuple(seed_runs))) if request.measure_peeking else None
-    notes += inflation.lines() if inflation else []
     made = compute_inputs(request.home, recipe, [item.clip for item in task.items], jobs=jobs, progress=progress)
     return made, made.key, made.missing
 
 
-def _run_folds(
+def run_missing(
     request: Request,
     task: Task,
     spec: RunSpec,
@@ -208,6 +219,7 @@ def _run_folds(
     progress: Progress,
     most: int = 1,
 ) -> None:
+    """Nothing; the folds of a seed that are not done are fitted, `most` at once, each stored as it finishes."""
     groups = _pending(request, task, seed_run, inputs, most)
     pending = [fold for group in groups for fold in group]
     states = seed_run.states(*request.shard)
@@ -260,6 +272,8 @@ def _results(
         yield group, outcome.value or (lost,) * len(group)
 
 
+def _pending(request: Request, task: Task, seed_run: SeedRun, inputs: Inputs, most: int) -> list[tuple[Fold, ...]]:
+    """The folds of this shard that are to be fitted, those that are fitted at once together.
 
     Who stands with whom does not hang on what is done: the same folds stand together when a run goes on.
     """
@@ -282,8 +296,6 @@ def _preset_notes(request: Request) -> list[str]:
 
 
 def _manifest_facts(request: Request, task: Task, inputs: Inputs, missing: Mapping[str, str]) -> dict[str, Any]:
-def _pending(request: Request, task: Task, seed_run: SeedRun, inputs: Inputs, most: int) -> list[tuple[Fold, ...]]:
-    """The folds of this shard that are to be fitted, those that are fitted at once together.
     return {
         "task": task.protocol.task,
         "protocol_version": task.protocol.version,
@@ -331,6 +343,7 @@ __all__ = [
     "recipe_of",
     "requested_model",
     "run_fold",
+    "run_missing",
     "run_request",
     "spec_of",
     "timed_fold",

@@ -132,7 +132,7 @@ def feature_names(model: Any, method: str) -> tuple[str, ...]:
 
 def _job(refit: Refit, fold: Fold, clip: str | None = None) -> FoldJob:
     question = refit.question
-    model, parameters = question.asked["model"], question.run.spec["parameters"]
+    model, parameters = question.asked["model"], question.parameters
     return FoldJob(model, parameters, refit.task, fold, refit.inputs, question.seed_run.seed, clip)
 
 

@@ -68,7 +68,9 @@ def export_run(run: runs.StoredRun) -> Exported:
         model_file=model_file,
         protocol_file=protocol.file.read_bytes() if protocol.file else None,
     )
-    return Exported(bundle, notes)
+    absent = [f"{name}:{digest[:12]}" for name, digest in sorted(run.spec["weights"].items())]
+    sent_apart = (f"the weights {', '.join(absent)} are not in it: send their files along",) if absent else ()
+    return Exported(bundle, (*notes, *sent_apart))
 
 
 def asked_of(run: runs.StoredRun) -> dict[str, str]:

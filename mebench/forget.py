@@ -138,7 +138,7 @@ def target_of(home: Path, dataset: str, subject: str | None) -> Target:
     A person is forgotten in every modality of the corpus. Raises UnknownName for a corpus that is neither supported
     nor in the home, and for what cannot be a subject of it.
     """
-    known = {*plugins.names("dataset"), *registered(home), *_folders(home / "store")}
+    known = {*plugins.names("dataset"), *plugins.names("still"), *registered(home), *_folders(home / "store")}
     if dataset not in known:
         raise UnknownName("corpus", dataset, known)
     if subject is None:

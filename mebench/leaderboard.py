@@ -48,8 +48,9 @@ class Entry:
     first two parts). `tried` counts the configurations scored under this protocol, this one included. `caveats` is what
     must stand beside every score under the protocol, as that it is not subject-independent; `replications` what other
     laboratories found when they fitted folds again; `apex_source` whose apex frame the input took, and `cost` what the
-    run cost, empty or None where it was not recorded; `audit` what an audit of that very model said. Raises ModelError
-    where the title of a fidelity D model does not say `-like`.
+    run cost, empty or None where it was not recorded; `audit` what an audit of that very model said. `chain`
+    names the trainings before this one (`scratch`, `imagenet+macro`), empty where a model takes no weights. Raises
+    ModelError where the title of a fidelity D model does not say `-like`.
     """
 
     protocol: str
@@ -82,6 +83,7 @@ class Entry:
     apex_source: str = ""
     cost: Cost | None = None
     audit: str = NOT_AUDITED
+    chain: str = ""
 
     def __post_init__(self) -> None:
         if self.fidelity == "D" and "-like" not in self.title:
@@ -148,6 +150,7 @@ class Row:
     trainable_parameters: int | None
     input_shape: str
     audit: str
+    chain: str
 
     @property
     def board(self) -> tuple[bool, str, int, str, str]:
@@ -335,6 +338,7 @@ def _row(entry: Entry, dataset: str, cards: Sequence[ScoreCard], intervals: Mapp
         trainable_parameters=entry.cost.trainable if entry.cost else None,
         input_shape=entry.cost.notes().get("shape", "") if entry.cost else "",
         audit=entry.audit,
+        chain=entry.chain,
     )
 
 

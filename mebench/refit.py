@@ -17,6 +17,7 @@ from mebench.predictions import Prediction
 from mebench.progress import Progress, silent
 from mebench.protocol import Protocol, Suite, Task, load_protocol, resolve
 from mebench.requests import Request
+from mebench.weights.declared import with_files
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,12 @@ class Question:
     @property
     def model(self) -> Any:
         """The run's model, not fitted."""
-        return restored_model(self.asked["model"], self.run.spec["parameters"])
+        return restored_model(self.asked["model"], self.parameters)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The run's parameters, its weights in their place in this home."""
+        return restored_parameters(self.home, self.asked["model"], self.run.spec)
 
     @property
     def folder(self) -> Path:
@@ -128,6 +134,11 @@ def restored_model(name: str, parameters: Mapping[str, Any]) -> Any:
     return factory(**{key: _tuples(value) for key, value in changed.items()})
 
 
+def restored_parameters(home: Path, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that a run's record keeps, its weights where this home has them; RunError where it has not."""
+    return with_files(home, plugins.load_model(name).factory, spec)
+
+
 def _protocol(asked: str, name: str) -> Protocol:
     """The protocol of the run in what was asked for: itself, or a member of a suite."""
     loaded = load_protocol(asked)
@@ -154,4 +165,4 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
-__all__ = ["Held", "Question", "Refit", "prepare_refit", "restored_model"]
+__all__ = ["Held", "Question", "Refit", "prepare_refit", "restored_model", "restored_parameters"]

@@ -18,6 +18,7 @@ from mebench.render import Table, latex, markdown, terminal
 from mebench.replication import remarks, replications
 from mebench.show import NOT_INDEPENDENT, caveats
 from mebench.verdicts import NOT_AUDITED, verdict_of
+from mebench.weights.declared import weights_text
 
 
 def entry_of_run(run: runs.StoredRun, *, tried: int, audit: str = NOT_AUDITED) -> Entry:
@@ -50,7 +51,8 @@ def entry_of_run(run: runs.StoredRun, *, tried: int, audit: str = NOT_AUDITED) -
         classes=run.seeds[0].classes,
         subjects=manifest["subjects"],
         tried=tried,
-        weights=" ".join(f"{name}:{digest[:12]}" for name, digest in sorted(spec["weights"].items())),
+        weights=weights_text(facts, spec["weights"]),
+        chain=facts.get("chain", ""),
         command=manifest["command"],
         caveats=". ".join(_caveats(manifest, spec)),
         replications="; ".join(remarks(replications(run))),

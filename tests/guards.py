@@ -131,6 +131,13 @@ GUARDS = (
         'return _ledger(home, spec["protocol"], spec["fingerprints"], spec["model"]) / "one.json"',
         "tests/test_runs.py::test_the_ledger_counts_configurations_once_and_forgets_none",
     ),
+    Guard(
+        "weights saw nobody who is tested",
+        "mebench/weights/declared.py",
+        "            if known:\n                raise ModelError(",
+        "            if known is None:\n                raise ModelError(",
+        "tests/test_weights.py::test_weights_are_refused_on_people_they_saw",
+    ),
 )
 
 

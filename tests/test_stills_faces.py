@@ -87,8 +87,9 @@ def test_the_face_of_a_small_image_is_found_in_an_enlarged_copy():
 def test_images_of_48_px_pass_through_the_table(tmp_path):
     table = still_corpus("fer2013").load(write_fer2013(tmp_path))
     image = table.stills[0].picture.decode(table.stills[0].picture.read())
-    assert image.dtype == np.uint8
     assert image.shape == (48, 48)
+    assert store_stills(tmp_path / "home", "fer2013", table)[1] == {}
+    assert StillRecipe.of(IMAGE).array(tmp_path / "home", table.stills[0]).shape == (32, 32)
 
 
 def test_the_fingerprint_follows_what_is_learnt_from(stored):
@@ -153,3 +154,6 @@ def test_flow_of_a_pair_comes_channels_first(stored):
     peak = next(s for s in table if s.neutral)
     assert recipe.compares
     assert recipe.array(home, peak).shape == (2, 28, 28)
+    planes = StillRecipe.of("align(size=64) > grey > onset-apex > mix(apex+u+v) > resize(28) > planes")
+    assert planes.compares
+    assert planes.array(home, peak).shape == (3, 28, 28)

@@ -14,6 +14,7 @@ from mebench.evaluation import Inputs, blank_inputs
 from mebench.inputs import compute_inputs
 from mebench.progress import Progress
 from mebench.protocol import resolve
+from mebench.weights.declared import known_as, refuse_overlap
 
 if TYPE_CHECKING:
     from mebench.audit.model import ModelQuestion
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 def own_world(question: "ModelQuestion", description: Description, progress: Progress) -> World:
     """The protocol on the user's corpora, of its folds those with most test clips.
 
-    Home and corpora are watched as they are. Raises DataError where a corpus is not at hand, UsageError for a suite.
+    Home and corpora are watched as they are. Raises DataError where a corpus is not at hand, UsageError for a suite,
+    ModelError where the model starts from weights that saw somebody who is tested.
     """
     protocol = single_protocol(str(question.protocol))
     given = given_tables(question.data, question.annotations, corrections=question.corrections)
@@ -30,6 +32,7 @@ def own_world(question: "ModelQuestion", description: Description, progress: Pro
     if fault:
         raise fault
     task = resolve(protocol, tables_for(protocol, question.home, given), allow_partial=question.allow_partial)
+    refuse_overlap(known_as(question.home, description.identity.weights), task)
     inputs: Inputs
     if description.recipe is None:
         inputs, what = drawn.draw_features(task, question.seed), "drawn numbers, as the model has no recipe"

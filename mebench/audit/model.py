@@ -19,6 +19,7 @@ from mebench.corpora import parse_pairs
 from mebench.errors import UnknownName, UsageError
 from mebench.nulls import CONFIDENCE, FEWEST
 from mebench.progress import Progress, silent
+from mebench.weights.declared import settled
 
 EPOCHS = 2
 """Of a network: what leaks does so in any epoch, and a real training would take hours."""
@@ -28,8 +29,8 @@ DOES: Mapping[str, str] = {
     "order": "hands the test clips over in opposite order: what is said of each must stay",
     "company": "predicts test clips in halves and one by one: what is said of each must stay",
     "folds": "runs each fold alone in a fresh process: predictions must be those of all folds in a row",
-    "repeat": "runs the same seed again in another process, with another hash seed: bit-equal predictions",
     "together": "fits folds at once, the others with other labels and images: what is said of a fold must stay",
+    "repeat": "runs the same seed again in another process, with another hash seed: bit-equal predictions",
     "names": "calls every clip and subject otherwise: predictions must stay",
     "absent": "leaves each class out of training in turn: it must not be predicted, and nothing may fail",
     "files": "watches which files are opened, listed or written while the model is imported, fitted and asked",
@@ -102,7 +103,7 @@ def audit_model(question: ModelQuestion, progress: Progress = silent) -> AuditRe
             f"{question.permutations} permutations cannot reach the {CONFIDENCE:.1%} point.", f"Take {FEWEST} or more."
         )
     with tempfile.TemporaryDirectory(prefix="mebench-audit-") as folder:
-        bench = _bench(question, Path(folder), progress)
+        bench = _bench(_with_weights(question, Path(folder)), Path(folder), progress)
         wanted = [name for name in DOES if _is_wanted(name, question)]
         findings: dict[str, Finding] = {}
         for done, name in enumerate(sorted(wanted, key=lambda n: n in ("files", "reach")), 1):  # what was seen, last
@@ -126,6 +127,19 @@ def _is_wanted(name: str, question: ModelQuestion) -> bool:
     if question.only:
         return name in question.only
     return question.permutations > 0 if name == "permutation" else question.protocol is not None or name != "shortcuts"
+
+
+def _with_weights(question: ModelQuestion, folder: Path) -> ModelQuestion:
+    """The question with weights that the model starts from lying in `folder`: what is opened in the home is caught.
+
+    A model from a file is not imported here, and is given what was typed.
+    """
+    candidate = question.candidate
+    if ".py:" in candidate.model or not candidate.settings:
+        return question
+    factory = plugins.load_model(candidate.model).factory
+    entered = settled(question.home, factory, candidate.settings)
+    return replace(question, candidate=replace(candidate, settings=settled(folder / "weights", factory, entered)))
 
 
 def _bench(question: ModelQuestion, folder: Path, progress: Progress) -> Bench:
@@ -165,6 +179,7 @@ _MADE: Mapping[str, Callable[[Bench], Finding]] = {
     "order": checks.order,
     "company": checks.company,
     "folds": checks.folds,
+    "together": together,
     "repeat": checks.repeat,
     "names": checks.names,
     "absent": checks.absent,
@@ -177,4 +192,3 @@ _MADE: Mapping[str, Callable[[Bench], Finding]] = {
 }
 
 __all__ = ["DOES", "ModelQuestion", "audit_model"]
-    "together": together,

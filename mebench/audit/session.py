@@ -28,6 +28,7 @@ from mebench.parallel import one_thread
 from mebench.predictions import Prediction
 from mebench.protocol import Fold, Task
 from mebench.verdicts import Identity
+from mebench.weights.declared import weights_of
 
 Start = Literal["forkserver", "spawn"]
 """`forkserver` starts in milliseconds; `spawn` gives the process a hash seed of its own."""
@@ -68,8 +69,8 @@ class Description:
     multilabel: bool
     title: str
     identity: Identity
-
     fits_folds: bool = False
+
     @property
     def looks_at_nothing(self) -> bool:
         """Whether the recipe is `none`: every clip is an empty array to the model."""
@@ -85,8 +86,8 @@ class Job:
     fold: Fold
     inputs: Inputs
     seed: int = 0
-
     beside: tuple[tuple[Task, Fold], ...] = ()
+
 
 @dataclass(frozen=True)
 class Transcript:
@@ -219,15 +220,15 @@ def _built(candidate: Candidate, watch: Watch) -> tuple[Any, Description]:
     source = plugins.load_model(candidate.model)
     watch.owned = owned_by(source.factory) or watch.owned
     model = build_model(candidate.model, candidate.settings, candidate.device, candidate.preset)
-    watch.declared = frozenset(model.weights().values()) if hasattr(model, "weights") else frozenset()
+    watch.declared = frozenset(weights_of(model).values())
     parameters = {key: value for key, value in model.get_params(deep=False).items() if _plain(value)}
     return model, Description(
         recipe=recipe_of(model) if hasattr(model, "inputs") else None,
         parameters=parameters,
         multilabel=bool(getattr(model, "multilabel", False)),
         title=str(getattr(model, "title", type(model).__name__)),
-        identity=identity_of(source, model),
         fits_folds=hasattr(model, "fit_folds"),
+        identity=identity_of(source, model),
     )
 
 

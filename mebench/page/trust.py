@@ -25,7 +25,7 @@ def trust_table(entries: Mapping[str, Entry], counts: Mapping[str, SubjectCounts
         "UF1 less search": lambda name, entry: _less_search(counts.get(name), entry.tried, terms),
         "Privilege": lambda _, entry: entry.privilege,
         "Apex from": lambda _, entry: entry.apex_source or UNRECORDED,
-        "Weights": lambda _, entry: entry.weights or "none",
+        "Weights": lambda _, entry: entry.weights or entry.chain or "none",
         "Fidelity": lambda _, entry: entry.fidelity or NONE,
         "Audit": lambda _, entry: entry.audit,
         "Replicated": lambda _, entry: entry.replications or "none",

@@ -21,8 +21,8 @@ from mebench.stills.records import NEUTRAL, Still
 from mebench.store import StoredClip, read_clip
 from mebench.vision.arrays import grey
 
-_CHANGES = frozenset({"difference", "flow", "strain"})
-"""Steps that show what changed since the onset."""
+_SHOWN = ("image", "pair", "flow", "planes")
+"""What a network can be given of a recipe's results."""
 _MAGNIFIES = frozenset({"magnify"})
 
 NO_NEUTRAL = "no neutral image of the same person"
@@ -43,12 +43,13 @@ class StillRecipe:
         """The recipe without magnification; ModelError where it does not begin by aligning a face."""
         parsed = parse_recipe(recipe)
         steps = tuple(step for step in parsed.steps if step.step.name not in _MAGNIFIES)
-        if not steps or steps[0].step.name != "align" or parsed.gives not in ("image", "pair", "flow"):
+        if not steps or steps[0].step.name != "align" or parsed.gives not in _SHOWN:
             raise ModelError(
                 f"The input {recipe!r} cannot be made of single images.",
-                "Pretraining takes a model whose recipe begins with align and ends in an image, a pair or flow.",
+                "Pretraining takes a model whose recipe begins with align and ends in images or flow.",
             )
-        compares = parsed.gives == "pair" or any(step.step.name in _CHANGES for step in steps)
+        changes = any(step.gives == "flow" or step.step.name == "difference" for step in steps)
+        compares = changes or parsed.gives in ("pair", "planes")
         return cls(str(Recipe(steps)), Recipe(steps[:1]), Recipe(steps[1:]), compares)
 
     def usable(self, stills: Iterable[Still]) -> tuple[list[Still], dict[str, int]]:

@@ -70,12 +70,12 @@ def prepare(**options: Any) -> int:
 
 
 @click.command()
-@click.argument("dataset", type=click.Choice(["casme2", "samm", "smic"]))
+@click.argument("dataset", type=click.Choice(["casme2", "samm", "smic", "ck-plus", "jaffe"]))
 @click.argument("out", type=FOLDER)
 @click.option("--tier", type=click.Choice(["smoke"]), default="smoke", show_default=True)
 @click.option("--subjects", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--clips", type=click.IntRange(1), help="Clips in all [about ten per subject].")
-@click.option("--amplitude", type=click.FloatRange(0, 20), default=1.0, show_default=True, help="Motion at apex, px.")
+@click.option("--amplitude", type=click.FloatRange(0, 20), help="Motion at apex, px [1; of posed expressions 6].")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @jobs_option
 @json_option
@@ -84,15 +84,23 @@ def synth(**options: Any) -> int:
     from mebench.clips import mark_record
     from mebench.progress import bar
     from mebench.synth.corpus import write_corpus
+    from mebench.synth.macro import DATASETS, write_macro
 
     as_json, jobs = options.pop("as_json"), jobs_of(options.pop("jobs"))
+    posed, write = options["dataset"] in DATASETS, write_corpus
+    if posed:
+        if options.pop("clips") is not None:
+            raise UsageError(f"{options['dataset']} is of single images.", "Leave out --clips; give --subjects.")
+        options.pop("tier")
+        write = write_macro
     with bar(f"synth {options['dataset']}") as progress:
         given = {key: value for key, value in options.items() if value is not None}
-        mark = write_corpus(given.pop("dataset"), given.pop("out"), jobs=jobs, progress=progress, **given)
+        mark = write(given.pop("dataset"), given.pop("out"), jobs=jobs, progress=progress, **given)
     if as_json:
         emit(mark_record(mark))
     else:
-        tell(f"{mark.clips} clips of {mark.subjects} rendered subjects in {options['out']} (SYNTHETIC).")
+        what = "stills" if posed else "clips"
+        tell(f"{mark.clips} {what} of {mark.subjects} rendered subjects in {options['out']} (SYNTHETIC).")
     return 0
 
 

@@ -9,7 +9,7 @@ from mebench.verbs.console import data_options, emit, home_option, json_option, 
 
 
 @click.command(name="list")
-@click.argument("what", type=click.Choice(["datasets", "protocols", "models", "runs"]))
+@click.argument("what", type=click.Choice(["datasets", "stills", "protocols", "models", "runs", "weights"]))
 @json_option
 @home_option
 def list_(what: str, home: Path, as_json: bool) -> int:  # noqa: FBT001
@@ -32,7 +32,7 @@ def list_(what: str, home: Path, as_json: bool) -> int:  # noqa: FBT001
 @json_option
 @home_option
 def show(**options: Any) -> int:
-    """A protocol, suite, corpus, model or run in words, or as JSON."""
+    """A protocol, suite, corpus, model, run or file of weights in words, or as JSON."""
     from mebench.catalogue import show_anything
 
     shown = show_anything(options)

@@ -71,6 +71,29 @@ def run(**options: Any) -> int:
 
 
 @click.command()
+@click.argument("model")
+@click.option("--data", "data", multiple=True, required=True, metavar="CORPUS=DIR", help="Stills; repeatable.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the model; repeatable.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("-o", "--output", type=FOLDER, help="The file to write [into the registry of the home alone].")
+@jobs_option
+@json_option
+@home_option
+def pretrain(**options: Any) -> int:
+    """Train MODEL on stills of posed expressions (mebench list stills), for run --set weights=FILE to start from."""
+    from mebench.pretraining import PretrainRequest
+    from mebench.pretraining import pretrain as train_first
+    from mebench.progress import bar
+
+    request = PretrainRequest.of(options)
+    with bar(f"pretrain {options['model']}") as progress:
+        report = train_first(request, jobs=jobs_of(options["jobs"]), progress=progress)
+    emit(report.record()) if options["as_json"] else tell(report.text())
+    return 0
+
+
+@click.command()
 @click.argument("file", type=FOLDER)
 @click.option("--folds", type=click.IntRange(1), default=5, show_default=True, help="How many folds to fit again.")
 @click.option("--seed", type=click.IntRange(0), help="Draws the folds [bundle and key draw them].")

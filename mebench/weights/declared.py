@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from mebench.errors import ModelError, RunError, UnknownName, UsageError
 from mebench.files import sha256_file
-from mebench.weights.provenance import IMAGENET, NOTHING, Provenance, Seen
-from mebench.weights.public import check_public, find_public
+from mebench.weights.provenance import IMAGENET, NOBODY_KNOWS, NOTHING, Provenance, Seen, provenance_of
+from mebench.weights.public import check_public, find_public, public_file
 
 if TYPE_CHECKING:
     from mebench.protocol import Task
@@ -38,8 +38,15 @@ class Declared:
         return f"{self.name}:{self.digest[:SHORT]} ({self.provenance.text})"
 
     def record(self) -> dict[str, Any]:
-        """The same as plain JSON values."""
-        return {"name": self.name, "digest": self.digest, "provenance": self.provenance.record()}
+        """What a run keeps of it; who was seen stands with the weights alone, where `mebench forget` finds it."""
+        rendered = any(seen.synthetic for seen in self.provenance.seen or ())
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "chain": self.provenance.chain,
+            "saw": self.provenance.text,
+            "synthetic": rendered,
+        }
 
 
 def weight_parameters(model: Any) -> tuple[str, ...]:
@@ -63,8 +70,8 @@ def recorded(model: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {key: f"sha256:{found[key]}" if key in found else value for key, value in parameters.items()}
 
 
-def settled(home: Path, model: Any, settings: Mapping[str, str], into: Path | None = None) -> dict[str, str]:
-    """The settings with every file of weights replaced by its place in the registry of the home, or of `into`.
+def settled(home: Path, model: Any, settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings with every file of weights replaced by its place in the registry of the home.
 
     `model` is the class. What is given may be a file, the digest or name of registered weights, or for `imagenet`
     `auto`. Raises UnknownName where nothing answers to it, ModelError where it is no such file.
@@ -72,7 +79,7 @@ def settled(home: Path, model: Any, settings: Mapping[str, str], into: Path | No
     found = dict(settings)
     for parameter in weight_parameters(model):
         if found.get(parameter):
-            found[parameter] = str(_place(home, model, parameter, found, into or home).absolute())
+            found[parameter] = str(_place(home, model, parameter, found).absolute())
     return found
 
 
@@ -97,11 +104,33 @@ def with_files(home: Path, factory: Any, spec: Mapping[str, Any]) -> dict[str, A
 
 def declared(home: Path, model: Any) -> tuple[Declared, ...]:
     """What a model starts from, with what the registry of the home knows of it."""
+    return known_as(home, weights_of(model))
+
+
+def known_as(home: Path, digests: Mapping[str, str]) -> tuple[Declared, ...]:
+    """Weights declared by name and SHA-256, with what the registry of the home knows of them."""
     from mebench.weights.registry import provenance_by_digest
 
-    return tuple(
-        Declared(name, digest, provenance_by_digest(home, digest)) for name, digest in sorted(weights_of(model).items())
-    )
+    return tuple(Declared(name, digest, provenance_by_digest(home, digest)) for name, digest in sorted(digests.items()))
+
+
+def said_by_files(model: Any) -> tuple[Declared, ...]:
+    """What the files a model's parameters name say of themselves: for those who work without a home."""
+    given = [(name, str(getattr(model, name))) for name in weight_parameters(model) if getattr(model, name)]
+    if not given:
+        return ()
+    from mebench.weights.files import load_weights  # it loads torch
+
+    found = []
+    for name, path in given:
+        weights, said = load_weights(path), NOBODY_KNOWS
+        public = public_file(weights.digest)
+        if public is not None:
+            said = public.provenance
+        elif weights.metadata is not None:
+            said = provenance_of(weights.metadata.get("provenance"), path)
+        found.append(Declared(name, weights.digest, said))
+    return tuple(found)
 
 
 def chain_of(model: Any, found: Iterable[Declared]) -> str:
@@ -111,6 +140,21 @@ def chain_of(model: Any, found: Iterable[Declared]) -> str:
     if chains:
         return "+".join(dict.fromkeys(chains))
     return NOTHING.chain if weight_parameters(model) else ""
+
+
+def weight_facts(home: Path, model: Any) -> dict[str, Any]:
+    """What a run records of the weights it starts from, beside their digests: the chain and what they saw."""
+    found = declared(home, model)
+    return {"chain": chain_of(model, found), "weights": [weights.record() for weights in found]}
+
+
+def weights_text(facts: Mapping[str, Any], digests: Mapping[str, str]) -> str:
+    """The weights of a recorded run for its row: chain, digests and what was seen; empty where it started from none."""
+    known = facts.get("weights")
+    if known is None:  # runs older than the record of it
+        return " ".join(f"{name}:{digest[:SHORT]}" for name, digest in sorted(digests.items()))
+    told = [f"{weights['name']}:{weights['digest'][:SHORT]} ({weights['saw']})" for weights in known]
+    return f"{facts['chain']}, {'; '.join(told)}" if told else ""
 
 
 def refuse_overlap(found: Iterable[Declared], task: "Task") -> None:
@@ -145,14 +189,14 @@ def remarks(found: Iterable[Declared], task: "Task") -> list[str]:
     return said
 
 
-def _place(home: Path, model: Any, parameter: str, settings: Mapping[str, str], into: Path) -> Path:
+def _place(home: Path, model: Any, parameter: str, settings: Mapping[str, str]) -> Path:
     given = settings[parameter]
     if parameter == IMAGENET:
         backbone = settings.get("backbone") or _default(model, "backbone")
         path = find_public(backbone, home) if given == AUTO else _file(home, given)
         check_public(path, backbone)
-        return _entered(into, path).path
-    return _entered(into, _file(home, given)).path
+        return _entered(home, path).path
+    return _entered(home, _file(home, given)).path
 
 
 def _file(home: Path, given: str) -> Path:
@@ -200,11 +244,15 @@ __all__ = [
     "Declared",
     "chain_of",
     "declared",
+    "known_as",
     "recorded",
     "refuse_overlap",
     "remarks",
+    "said_by_files",
     "settled",
+    "weight_facts",
     "weight_parameters",
     "weights_of",
+    "weights_text",
     "with_files",
 ]
