@@ -125,7 +125,8 @@ def _held(values: Sequence[str], entry: Entry) -> NDArray[np.bool_]:
     """Which classes (n, k) each value names."""
     if entry.aggregate == "units":
         return held_classes(values, entry.classes)
-    return np.array(values)[:, None] == np.array(entry.classes)
+    found: NDArray[np.bool_] = np.array(values)[:, None] == np.array(entry.classes)
+    return found
 
 
 def _permuted_uf1(
