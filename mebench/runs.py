@@ -133,13 +133,13 @@ class SeedRun:
     def save_notes(self, fold: str, notes: FoldNotes) -> None:
         """Writes what the fold's model was asked after its predictions."""
         text = json.dumps(notes.record(), indent=1, sort_keys=True, allow_nan=False)
-        write_text_atomic(self._fold_file(fold, ".notes.json"), text + "\n")
+        write_sealed(self._fold_file(fold, ".notes.json"), f"{text}\n".encode(), {})  # a figure is made of them
 
     def notes(self, fold: str) -> FoldNotes | None:
         """What the fold's model was asked after its predictions; None where nothing is kept, or it is damaged."""
         try:
-            return FoldNotes.of_record(json.loads(self._fold_file(fold, ".notes.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return FoldNotes.of_record(json.loads(read_sealed(self._fold_file(fold, ".notes.json"))[0]))
+        except (StoreError, ValueError, LookupError, TypeError, AttributeError):
             return None
 
     def states(self, shard: int, of: int) -> Path:

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from mebench import runs
 from mebench.datasets import casme2
 from mebench.datasets.correct import parse_entries
+from mebench.diagnostics import FoldNotes
 from mebench.errors import AnnotationError, CorrectionError, DataError, MebenchError, ProtocolError, RunError
 from mebench.forget import forget
 from mebench.json_files import read_json
@@ -20,6 +22,8 @@ from mebench.prepare import load_registered, registered
 from mebench.protocol import load_protocol
 from mebench.published import parse_published
 from mebench.signing import identity_of
+from mebench.synth.workbooks import casme2_workbook, objective_2017_workbook
+from tests.corpora import casme2_rows
 from tests.fuzz.readers.workbooks import CASME2_KIND
 from tests.test_runs import FACTS, ROWS, SPEC
 
@@ -60,6 +64,16 @@ class TestWorkbooks:
                 target.writestr(name, content.replace(before, small * 3_000_000 + before) if name == part else content)
         (tmp_path / "x.xlsx").write_bytes(image.getvalue())
         with pytest.raises(AnnotationError, match=why):
+            casme2.DATASET.load(tmp_path)
+
+    def test_a_clip_of_two_objective_classes_is_refused(self, tmp_path):
+        rows = casme2_rows()[:3]
+        casme2_workbook(tmp_path / "coding.xlsx", rows)
+        objective_2017_workbook(tmp_path / "classes.xlsx", [*rows, rows[0]])
+        assert len(casme2.DATASET.load(tmp_path)) == 3  # said twice, and alike
+        other = replace(rows[0], objective="II" if rows[0].objective != "II" else "I")
+        objective_2017_workbook(tmp_path / "classes.xlsx", [*rows, other])
+        with pytest.raises(AnnotationError, match="another objective class already"):
             casme2.DATASET.load(tmp_path)
 
 
@@ -172,6 +186,15 @@ class TestRuns:
         next((seed_run.path / "folds").glob("*.failed.json")).write_text(content)
         assert seed_run.status() == "failed"
         assert "is damaged" in seed_run.failures()["casme2/s2"]
+
+
+def test_notes_of_a_fold_that_changed_since_are_none(seed_run):
+    kept = FoldNotes(("casme2/s1/x",), epochs=(("a",), ("b",)))
+    seed_run.save_notes("casme2/s1", kept)
+    assert seed_run.notes("casme2/s1") == kept
+    path = next((seed_run.path / "folds").glob("*.notes.json"))
+    path.write_text(path.read_text().replace('"b"', '"a"'))
+    assert seed_run.notes("casme2/s1") is None
 
 
 REGISTRATION = {

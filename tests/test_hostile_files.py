@@ -278,7 +278,9 @@ class TestStored:
         np.save(pickled, np.array([Running(trace)], object), allow_pickle=True)
         held = io.BytesIO()
         np.savez(held, x=right)
-        for content in (b"", b"x", pickled.getvalue(), held.getvalue(), b"\x93NUMPY\1\0\x76\0" + header.encode()):
+        open_bracket = header.replace(",), }", "    ")
+        headers = [b"\x93NUMPY\1\0\x76\0" + text.encode() for text in (header, open_bracket)]
+        for content in (b"", b"x", pickled.getvalue(), held.getvalue(), *headers):
             write_sealed(path, content, {"key": made.clip_keys[clips[0].id], "flags": ""})
             (path.parents[2] / "recipe.json").write_bytes(b"\xff\xfe")
             again = compute_inputs(root / "home", "crop(size=8) > grey > onset > flatten", clips)

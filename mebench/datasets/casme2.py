@@ -11,6 +11,7 @@ from mebench.datasets.base import Coding, Corpus, Layout, Release
 from mebench.datasets.coding import Coded
 from mebench.datasets.folders import nearest
 from mebench.datasets.workbook import Columns, Sheet, cell_text
+from mebench.errors import AnnotationError
 
 SUBJECT = re.compile(r"(?:sub)?0*([1-9][0-9]?)", re.IGNORECASE)
 CLIP = re.compile(r"EP[0-9]{2}(?:_[0-9]+){0,2}f?", re.IGNORECASE)
@@ -55,10 +56,22 @@ def _read(root: Path, annotation: str | None) -> Coding:
     _, objective = choose_table(
         [("objective-2017", s) for s in released.sheets], None, root, "objective-class workbook"
     )
-    classes = {key: cells["objective"] for key, cells, _ in _cells(objective)}
+    classes = _classes(objective)
     notes = (*_others(found, sheet), *_unmatched(classes, rows, objective))
     rows = tuple(replace(row, cells={**row.cells, "objective": classes.get(row.key)}) for row in rows)
     return Coding(version, rows, sheet.path, "objective-2017", notes)
+
+
+def _classes(sheet: Sheet) -> dict[str, object]:
+    """The objective class by `subject/name`; raises `AnnotationError` where a clip is given two."""
+    found: dict[str, object] = {}
+    for key, cells, where in _cells(sheet):
+        if key in found and cell_text(found[key]) != cell_text(cells["objective"]):
+            raise AnnotationError(
+                f"{where}: clip {key} has another objective class already.", "Remove one of the rows."
+            )
+        found[key] = cells["objective"]
+    return found
 
 
 def _version(sheet: Sheet) -> str:

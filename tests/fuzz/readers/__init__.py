@@ -6,6 +6,7 @@ from tests.fuzz.harness import Reader
 
 READERS = {
     "CASME II workbook": "workbooks:CASME2",
+    "objective classes": "workbooks:CLASSES",
     "SAMM workbook": "workbooks:SAMM",
     "SMIC-E workbook": "workbooks:SMIC_E",
     "SMIC folders": "films:SMIC",

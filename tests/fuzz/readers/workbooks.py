@@ -420,6 +420,56 @@ def _missed(kind: Kind, table: ClipTable) -> str:
 
 
 @cache
+def _class_rows() -> Rows:
+    return [[row[0], row[1], row[9]] for row in _casme2_body()]
+
+
+CLASSES_KIND = Kind(
+    casme2.DATASET, "Sheet1", 0, ("Subject", "Filename", "Objective Class"),
+    {"subject": 0, "name": 1, "objective": 2}, _class_rows, _casme2_identity,
+)  # fmt: skip
+
+
+def _classes_case(rng: random.Random, place: Place) -> Case:
+    """A sound coding of 2014, and beside it the objective classes of 2017, changed."""
+    folder = place.work / "in"
+    folder.mkdir()
+    coding = CASME2_KIND.draft()
+    coding.header.pop()
+    for row in coding.body:
+        row.pop()
+    (folder / "coding.xlsx").write_bytes(coding.content())
+    draft, path = CLASSES_KIND.draft(), folder / "classes.xlsx"
+    if rng.random() < 0.3:
+        content, title = _broken(rng, draft.content())
+        path.write_bytes(content)
+        return Case(title, False, lambda: casme2.DATASET.load(folder), lambda table: _missed(CASME2_KIND, table))
+    title = rng.choice((cells, cells, cells, rows, columns, sheets))(rng, draft, CLASSES_KIND)
+    path.write_bytes(draft.content())
+    return Case(title, True, lambda: casme2.DATASET.load(folder), lambda table: _classes_judge(draft, table))
+
+
+def _classes_judge(draft: Draft, table: ClipTable) -> str:
+    if draft.several and table.objective_release == "objective-2017":
+        return "two columns of classes, and one was taken"
+    said: dict[str, object] = {}
+    for row in [] if draft.gone or table.objective_release is None else draft.body:
+        key, what = _casme2_identity(row[0], row[1]), meaning("objective", row[2])
+        if key and (key is BAD or (what is BAD and f"casme2/{key}" in table) or said.get(key, what) != what):
+            return f"{row!r:.80} was taken"
+        said |= {key: what} if key else {}
+    noted = {note.clip for note in table.notes if "it is derived" in note.message}
+    for clip in table if said else ():
+        told = said.get(clip.id.partition("/")[2])
+        released = clip.objective_source == "released"
+        if (told or None) != (clip.objective_class if released else None):
+            return f"{clip.id} is of class {clip.objective_class}, the workbook says {told!r:.40}"
+        if clip.id.partition("/")[2] not in said and clip.id not in noted:
+            return f"{clip.id} has no class, and nobody is told"
+    return _missed(CASME2_KIND, table)
+
+
+@cache
 def sound(kind: Kind) -> ClipTable:
     import tempfile
 
@@ -458,5 +508,6 @@ def _reader(name: str, kind: Kind) -> Reader:
 
 
 CASME2 = _reader("CASME II workbook", CASME2_KIND)
+CLASSES = Reader("objective classes", _classes_case)
 SAMM = _reader("SAMM workbook", SAMM_KIND)
 SMIC_E = _reader("SMIC-E workbook", SMIC_KIND)
