@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from mebench.errors import ModelError
-from mebench.grouping import FoldPart, Inputs, grouped, most_folds, wants_groups, with_inputs
+from mebench.grouping import FoldPart, grouped, most_folds, wants_groups, with_inputs
+from mebench.grouping import Inputs as Inputs
 from mebench.predictions import Prediction, Predictions, joined_labels
 from mebench.protocol import Fold, Task
 

@@ -15,8 +15,9 @@ from mebench.clips import canonical_json
 from mebench.cost import Cost, Witness, cost_of
 from mebench.diagnostics import FoldNotes, Keeper
 from mebench.errors import MebenchError
-from mebench.evaluation import Inputs, evaluate_folds
+from mebench.evaluation import evaluate_folds
 from mebench.files import fault_point
+from mebench.grouping import Inputs
 from mebench.predictions import Prediction
 from mebench.protocol import Fold, Task
 from mebench.requests import Request
@@ -188,8 +189,15 @@ def _unpacked(data: bytes) -> tuple[FoldResult, ...]:
     return tuple(
         FoldResult(
             tuple(
-                Prediction(*row[:5], tuple(math.nan if score is None else float(score) for score in row[5]))
-                for row in one["rows"]
+                Prediction(
+                    clip,
+                    fold,
+                    seed,
+                    truth,
+                    said,
+                    tuple(math.nan if score is None else float(score) for score in scores),
+                )
+                for clip, fold, seed, truth, said, scores in one["rows"]
             ),
             cost=cost_of(one["cost"]),
             notes=None if one["notes"] is None else FoldNotes.of_record(one["notes"]),

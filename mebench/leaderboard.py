@@ -88,6 +88,8 @@ class Entry:
     def __post_init__(self) -> None:
         if self.fidelity == "D" and "-like" not in self.title:
             raise ModelError(
+    peeked_per_fold: float = math.nan
+    peeked_best_epoch: float = math.nan
                 f"Model {self.model} has fidelity D but is titled {self.title!r}.",
                 "A reading of an abstract or fragments says so: put '-like' in its title.",
             )
@@ -155,6 +157,8 @@ class Row:
     @property
     def board(self) -> tuple[bool, str, int, str, str]:
         """What rows must share to stand in one table; real boards sort before synthetic ones."""
+    peeked_per_fold_uf1: float
+    peeked_best_epoch_uf1: float
         return (self.synthetic, self.protocol, self.version, self.annotation, self.fingerprint)
 
     @property
@@ -343,6 +347,8 @@ def _row(entry: Entry, dataset: str, cards: Sequence[ScoreCard], intervals: Mapp
 
 
 def _ranked(unranked: Sequence[Row]) -> tuple[Row, ...]:
+        peeked_per_fold_uf1=entry.peeked_per_fold if dataset == ALL else math.nan,
+        peeked_best_epoch_uf1=entry.peeked_best_epoch if dataset == ALL else math.nan,
     """The rows with their ranks; equal UF1 share one, and the next rank counts them all (1, 1, 3)."""
     rivals: dict[tuple[object, ...], list[float]] = {}
     for row in unranked:
@@ -390,9 +396,19 @@ def _remarks(row: Row) -> list[str]:
     }
     return [remark for remark, holds in said.items() if holds]
 
+        _inflation(row): not math.isnan(row.peeked_per_fold_uf1),
 
 def _lacks(scores: Scores) -> bool:
     return scores.classes_scored < len(scores.classes)
+
+
+def _inflation(row: Row) -> str:
+    """What choosing the epoch on the held-out clips would have added, in words."""
+    per_fold, overall = row.peeked_per_fold_uf1, row.peeked_best_epoch_uf1
+    return (
+        f"peeking would have claimed UF1 {figure(per_fold)} ({per_fold - row.uf1:+.3f}) by the best epoch per fold, "
+        f"{figure(overall)} ({overall - row.uf1:+.3f}) by one best epoch"
+    )
 
 
 def _csv_value(value: object) -> str:

@@ -51,6 +51,9 @@ class Inflation:
         ]
 
 
+_FIGURES = ("uf1", "uar", "per_fold_uf1", "per_fold_uar", "best_epoch_uf1", "best_epoch_uar")
+
+
 def check_peeking(model: Any, task: Task) -> None:
     """Raises UsageError where peeking cannot be measured: nothing is known per epoch, or clips hold several classes."""
     if task.protocol.multilabel:
@@ -79,8 +82,10 @@ def inflation_of(run: StoredRun) -> Inflation | None:
         return None
     aggregate: Aggregate = run.seeds[0].manifest["aggregate"]
     found = [_seed_figures(seed, notes, aggregate) for seed, notes in zip(run.seeds, known, strict=True)]
-    figures = np.array([figures for figures, _ in found]).mean(axis=0).tolist()
-    return Inflation(len(next(iter(known[0].values())).epochs), *figures, tuple(best for _, best in found))
+    means = dict(zip(_FIGURES, np.array([figures for figures, _ in found]).mean(axis=0).tolist(), strict=True))
+    return Inflation(
+        epochs=len(next(iter(known[0].values())).epochs), best_epochs=tuple(best for _, best in found), **means
+    )
 
 
 def best_per_fold(notes: Mapping[str, FoldNotes], truth: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from mebench.clips import canonical_json
 from mebench.in_print import CSV_COLUMNS, published_csv, published_records, published_tables
 from mebench.leaderboard import Board, Entry, Row
 from mebench.matrix import transfer_tables
+from mebench.peeked import inflation_of
 from mebench.protocol import Suite, load_protocol, protocol_names
 from mebench.render import Table, latex, markdown, terminal
 from mebench.replication import remarks, replications
@@ -28,6 +29,7 @@ def entry_of_run(run: runs.StoredRun, *, tried: int, audit: str = NOT_AUDITED) -
     """
     spec, manifest = run.spec, run.seeds[0].manifest
     facts: Mapping[str, Any] = spec["facts"]
+    peeked = inflation_of(run)
     return Entry(
         protocol=spec["protocol"],
         protocol_version=manifest["protocol_version"],
@@ -59,6 +61,8 @@ def entry_of_run(run: runs.StoredRun, *, tried: int, audit: str = NOT_AUDITED) -
         apex_source=apex_words(manifest, facts),
         cost=run.cost(),
         audit=audit,
+        peeked_per_fold=peeked.per_fold_uf1 if peeked else math.nan,
+        peeked_best_epoch=peeked.best_epoch_uf1 if peeked else math.nan,
     )
 
 

@@ -1,6 +1,8 @@
 """What the trainer offers beyond the plain recipe: jitter of the factor, warm-up, layout, precision, weights."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from torch import nn
 from mebench.learning import NO_AUGMENTATION, Augmentation, Settings, train
 from mebench.learning.augmentation import augment, changed, drawn
 from mebench.learning.sampling import batch_count, batches
+
+PAGE = (Path(__file__).parent.parent / "docs" / "training.md").read_text(encoding="utf-8")
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -73,3 +77,27 @@ def test_layout_and_precision_change_rounding_only(more: dict[str, Any]) -> None
         found.append(train(network, X, y, one, 0).loss)
         assert next(network.parameters()).dtype == one.dtype
     assert found[0] == pytest.approx(found[1], rel=1e-4)
+
+
+def test_the_classes_on_the_page_run() -> None:
+    plain, choosing = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(plain, names)
+    exec(choosing, names)
+    X = np.random.default_rng(0).integers(0, 255, (12, 2, 28, 28), dtype=np.uint8)
+    y, subjects = np.array(["a", "b"] * 6), np.arange(12) // 4
+    assert names["Small"](epochs=1, device="cpu").fit(X, y).predict_proba(X).shape == (12, 2)
+
+    class Both(names["Chosen"], names["Small"]):  # type: ignore[misc]
+        def settings(self) -> Settings:
+            return Settings(self.epochs, device="cpu", threads=1)
+
+    found = Both(epochs_grid=(1, 2), inner_repeats=1).fit(X, y, groups=subjects)
+    assert found.search_ == "inner"
+    assert found.choice_["epochs"] in (1, 2)
+
+
+def test_every_setting_is_on_the_page() -> None:
+    told = set(re.findall(r"`(\w+)`", PAGE))
+    left_to_the_docstring = {"epochs", "batch_size", "optimiser", "lr", "weight_decay", "device", "threads"}
+    assert set(Settings.__dataclass_fields__) - left_to_the_docstring <= told

@@ -15,8 +15,10 @@ from mebench.audit.world import World
 from mebench.folds import Fold
 from mebench.predictions import Prediction
 
-FOLDS = 2
-"""Folds looked at per world, those that test most: each takes a fit of all folds."""
+FOLDS, NETWORK_FOLDS = 2, 1
+"""Folds looked at per world, those that test most; of a network, whose every fit takes long, one."""
+BESIDE = 2
+"""Folds fitted with one that is looked at: what it tests, they train on, and more of them hold nothing more."""
 ROUNDING = 0.02
 """How far a score may lie from that of the fold fitted alone. Sums run in another order, and two epochs carry that on:
 single precision gave differences of 1e-5 on LAM; a mistake in the batches or the statistics gives .1 and more."""
@@ -27,8 +29,9 @@ def together(bench: Bench) -> Finding:
     if not bench.description.fits_folds:
         return Finding("together", "not applicable", "the model fits one fold at a time")
     changed, clips, other, worst = Changes(), 0, [], 0.0
+    folds = NETWORK_FOLDS if "epochs" in bench.description.parameters else FOLDS
     for world, alone in both(bench):
-        for fold in sorted(world.folds, key=lambda fold: -len(fold.test))[:FOLDS]:
+        for fold in sorted(world.folds, key=lambda fold: -len(fold.test))[:folds]:
             before = bench.attend(world, [_job(world, fold)])
             changed.failed |= before.failed
             if before.failed:
@@ -48,15 +51,19 @@ def together(bench: Bench) -> Finding:
 
 
 def _job(world: World, fold: Fold) -> Job:
-    """The fold fitted with all others as they are."""
-    beside = tuple((world.task, other) for other in world.folds if other.id != fold.id)
+    """The fold fitted with others as they are."""
+    beside = tuple((world.task, other) for other in _beside(world, fold))
     return Job(fold.id, world.task, fold, world.inputs, beside=beside)
 
 
 def _estranged(world: World, fold: Fold) -> Job:
     """The fold fitted with others that hold other labels, and other images where the fold is tested."""
-    beside, inputs = variants.estranged(world.task, fold, world.folds, world.inputs)
+    beside, inputs = variants.estranged(world.task, fold, _beside(world, fold), world.inputs)
     return Job(fold.id, world.task, fold, inputs, beside=beside)
+
+
+def _beside(world: World, fold: Fold) -> list[Fold]:
+    return [other for other in world.folds if other.id != fold.id][:BESIDE]
 
 
 def _distance(one: Prediction, other: Prediction) -> float:

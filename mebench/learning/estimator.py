@@ -56,7 +56,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
     def trained(self, images: NDArray[Any]) -> None:
         """Nothing; called when training is over, with its images (n, c, h, w)."""
 
-    def fit(self, X: ArrayLike, y: Sequence[str]) -> Self:
+    def fit(self, X: ArrayLike, y: Sequence[str] | NDArray[Any]) -> Self:
         """Itself, trained. Classes are those that occur in y; with a single one that class is always predicted."""
         images, settings = as_images(X), self.settings()
         codes = self._begun(images.shape[1], y, len(images), settings)

@@ -54,7 +54,7 @@ class InnerSelected(NetworkClassifier):
         """
         return images
 
-    def fit(self, X: ArrayLike, y: Sequence[str], groups: ArrayLike | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: Sequence[str] | NDArray[Any], groups: ArrayLike | None = None) -> Self:
         """Itself, its parameters chosen and the network trained on all images."""
         images, labels = as_images(X), np.asarray(y)
         candidates = self._candidates()

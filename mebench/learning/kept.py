@@ -31,7 +31,7 @@ def training_key(
 ) -> str:
     """SHA-256 over all that decides a training: initial weights, images, labels, settings, seeds and threads."""
     digest = hashlib.sha256(f"{settings!r} {seeds} {torch.get_num_threads()} {X.dtype} {X.shape}".encode())
-    digest.update(np.ascontiguousarray(X))
+    digest.update(X.tobytes())
     for part in parts:
         digest.update(f"{part.dtype} {part.shape}".encode() + np.ascontiguousarray(part).tobytes())
     for network in networks:
