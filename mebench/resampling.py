@@ -243,11 +243,13 @@ def _remarks(terms: Sequence[tuple[int, SubjectCounts]], estimand: Estimand, red
     first = terms[0][1]
     said = []
     holders = (first.clips[0] > 0).any(axis=0).sum(axis=0)
-    said += [f"{c} is held by one subject" for c, n in zip(first.classes, holders, strict=True) if n == 1]
+    rare = [name for name, n in zip(first.classes, holders, strict=True) if n == 1]
+    said += [f"{', '.join(rare)} {'is' if len(rare) == 1 else 'are each'} held by one subject"] if rare else []
     names, sizes = np.unique(first.strata, return_counts=True)
     said += [f"{name} has one subject, which adds no variance" for name, n in zip(names, sizes, strict=True) if n == 1]
     shares = first.sizes / first.sizes.sum()
-    said += [f"{s} has {x:.0%} of the clips" for s, x in zip(first.subjects, shares, strict=True) if x >= LARGE]
+    large = [f"{s} has {x:.0%}" for s, x in zip(first.subjects, shares, strict=True) if x >= LARGE]
+    said += [f"{', '.join(large)} of the clips"] if large else []
     if len(first.subjects) < FEWEST_SUBJECTS:
         said.append(f"{len(first.subjects)} subjects: how intervals do with fewer than {FEWEST_SUBJECTS} is not known")
     if redrawn >= SAID_FROM:

@@ -255,7 +255,7 @@ class TestTables:
     def test_every_row_has_as_many_cells_as_there_are_columns(self, paper):
         for name, table in texts(paper, "tables/*.tex").items():
             columns = re.search(r"\\begin\{tabularx\}\{\\textwidth\}\{(.*)\}", table)[1]
-            width = len(re.sub(r"@\{\}|>\{[^X]*\}", "", columns))
+            width = len(re.sub(r"@\{\}|>\{[^{}]*\}|(?<=p)\{[^{}]*\}", "", columns))
             rows = [line for line in table.splitlines() if line.endswith(r" \\") and "multicolumn" not in line]
             assert len(rows) > 1
             assert {len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows} == {width}, name
@@ -300,6 +300,11 @@ class TestSynthetic:
         assert len(captions) == 5
         assert all(SYNTHETIC_WARNING in caption for caption in captions)
         assert SYNTHETIC_WARNING in told["main.tex"]
+        checklist = told["sections/checklist.tex"]
+        assert checklist.count(r"Corpus: \textbf{synthetic}, in the layout of CASME II") == len(ids(home, SOLE))
+        assert "Synthetic, in the layout of CASME II" in told["sections/methods.tex"]
+        assert "given out by their owners" not in checklist
+        assert "Synthetic corpora were drawn by mebench synth" in checklist
         assert SYNTHETIC_WARNING in told["sections/methods.tex"]
         assert SYNTHETIC_WARNING in (tmp_path / "out/README.md").read_text()
 
@@ -351,6 +356,13 @@ class TestFigures:
             list(entry.expected.values()), ["+".join(entry.classes)] * len(entry.expected), entry.classes
         )
         assert _one_answer_uf1(group, "all") == pytest.approx(every.uf1)
+
+    def test_every_remark_on_an_interval_stands_once_below_the_table(self, home):
+        (group,) = finished_groups(home, ids(home, SOLE))
+        told = scores_table(group).casefold()
+        remarks = {r for one in group.members for row in one.rows for r in row.interval_remarks.split("; ") if r}
+        assert remarks
+        assert all(told.count(latex_text(remark).casefold()) == 1 for remark in remarks)
 
     def test_a_clip_without_prediction_has_a_column(self, home):
         from mebench.manuscript import figures
@@ -429,6 +441,8 @@ class TestEscaping:
         assert latex_text(text) == shown
 
     def test_code_and_names_break_after_punctuation_and_within_digests(self):
+        assert latex_code("numpy==2.4") == r"\texttt{numpy==\allowbreak{}2.\allowbreak{}4}"
+        assert latex_code("a > b") == r"\texttt{a >{}\allowbreak{} b}"
         assert latex_code("a/b=c") == r"\texttt{a/\allowbreak{}b=\allowbreak{}c}"
         assert latex_code("0123456789abcdef") == r"\texttt{01234567\allowbreak{}89abcdef}"
         assert latex_name("a_b") == r"a\_\allowbreak{}b"

@@ -18,7 +18,7 @@ def checklist_section(groups: Iterable[Group]) -> str:
         for one in group.members:
             lines += [
                 rf"\subsection*{{Run {latex_code(one.run.id)}: {latex_text(group.name(one))}}}",
-                r"\begin{itemize}\setlength{\itemsep}{0pt}\small",
+                r"\begin{itemize}\setlength{\itemsep}{0pt}\small\raggedright",
             ]
             lines += [rf"\item {item}" for item in _items(group, one)]
             lines += [r"\end{itemize}", ""]
@@ -40,7 +40,8 @@ def _items(group: Group, one: Finished) -> Iterator[str]:
         of_clips = (
             f"annotation {latex_code(entry.annotations[name])}, fingerprint of its clips {latex_code(fingerprint_)}"
         )
-        yield f"Corpus: {latex_text(corpus_title(name))}, {of_clips}"
+        synthetic = r"\textbf{synthetic}, in the layout of " if group.synthetic else ""
+        yield f"Corpus: {synthetic}{latex_text(corpus_title(name))}, {of_clips}"
     yield f"Model: {latex_code(entry.model)}, version {entry.model_version}{_source(one)}"
     yield "Inputs: " + ("none" if spec["recipe"] == "none" else f"digest {latex_code(spec['input_key'])}")
     weights = ", ".join(latex_code(f"{name}:{digest}") for name, digest in sorted(spec["weights"].items()))
@@ -84,13 +85,22 @@ def _versions(environment: Mapping[str, str]) -> str:
 
 
 def _limits(groups: Iterable[Group]) -> list[str]:
-    corpora = dict.fromkeys(corpus_title(name) for group in groups for name in group.first.entry.annotations)
+    boards = list(groups)
+    recorded = [group for group in boards if not group.synthetic]
+    corpora = dict.fromkeys(corpus_title(name) for group in recorded for name in group.first.entry.annotations)
     named = ", ".join(map(latex_text, corpora))
+    owned = (
+        f"The corpora ({named}) are given out by their owners under licences of their own; no frame of them is shown."
+    )
+    drawn = "Synthetic corpora were drawn by mebench synth: their motion is computed, and nothing follows for faces."
     return [
-        f"The corpora ({named}) are given out by their owners under licences of their own; no frame of them is shown.",
+        *([owned] if recorded else []),
+        *([drawn] if len(recorded) < len(boards) else []),
         "Repetition is byte-identical on one type of machine with pinned threads; elsewhere single clips may differ.",
         "The count of configurations is that of this installation: what was tried elsewhere it cannot know.",
-        "A score says how often annotators' labels are met on these people; it says nothing about what anybody feels.",
+        "A score says how often annotators' labels are met on these people; it says nothing about what anybody feels."
+        if recorded
+        else "A score says how often the labels that were drawn are met.",
     ]
 
 

@@ -29,7 +29,9 @@ _PLAIN_LETTERS: Final = dict(
 """Letters of Latin-1 and Latin Extended-A that OT1 or LaTeX itself lacks (found by setting each of them)."""
 _LIGATURES = re.compile(r"(?<=[-,'`?!])(?=[-,'`])")
 """Where two characters would be set as another one: `--` as a dash, ``?` `` as a turned question mark."""
-_BREAK_AFTER = re.compile(r"([0-9a-f]{8}(?=[0-9a-f]{8})|[/=,:._>|\\}](?=.)|(?<=\w)-(?=\w))")
+_BREAK_AFTER = re.compile(r"([0-9a-f]{8}(?=[0-9a-f]{8})|[/,:._>|\\}](?=.)|=(?=[^=])|(?<=\w)-(?=\w))")
+_TYPED: Final = {r"\textless{}": "<{}", r"\textgreater{}": ">{}"}
+"""Typewriter letters have these themselves, while OT1 would take them from a font of maths that it lacks upright."""
 _BREAK = "\0"  # which no printable text holds
 _ACCENTED = range(0xC0, 0x180)
 
@@ -41,7 +43,10 @@ def latex_text(text: str) -> str:
 
 def latex_code(text: str) -> str:
     """The text in typewriter letters, which may break after punctuation and within long digests."""
-    return rf"\texttt{{{latex_name(text)}}}"
+    shown = latex_name(text)
+    for named, sign in _TYPED.items():
+        shown = shown.replace(named, sign)
+    return rf"\texttt{{{shown}}}"
 
 
 def latex_name(text: str) -> str:

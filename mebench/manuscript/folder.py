@@ -50,11 +50,11 @@ def contents(groups: Sequence[Group]) -> dict[str, bytes]:
         texts[f"tables/scores-{group.slug}.tex"] = scores_table(group)
         for number, table in enumerate(class_tables(group)):
             texts[f"tables/classes-{group.slug}-{number}.tex"] = table
-    names = ", ".join(dict.fromkeys(group.protocol for group in groups))
+    names = ", ".join(map(latex_code, dict.fromkeys(group.protocol for group in groups)))
     synthetic = any(group.synthetic for group in groups)
     texts[MAIN] = _filled(
         MAIN,
-        title=f"Micro-expression recognition under {latex_code(names)}",
+        title=f"Micro-expression recognition under {names}",
         banner=rf"\begin{{center}}\fbox{{\textbf{{{latex_text(SYNTHETIC_WARNING)}.}}}}\end{{center}}"
         if synthetic
         else "",

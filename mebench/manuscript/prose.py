@@ -99,7 +99,8 @@ def _board(group: Group, bibliography: Bibliography) -> Iterator[str]:
 def _corpus(group: Group, name: str, source: Source, bibliography: Bibliography) -> str:
     annotation = group.first.entry.annotations[name]
     counts = ", ".join(f"{number} {latex_text(label)}" for label, number in group.per_class(name).items() if number)
-    title = latex_text(corpus_title(name)) + cite([bibliography.corpus(name)])
+    layout = "Synthetic, in the layout of " if group.synthetic else ""
+    title = layout + latex_text(corpus_title(name)) + cite([bibliography.corpus(name)])
     several = "; a clip may hold several" if group.several else ""
     return (
         f"{title}, annotation {latex_code(annotation)}: {len(group.clips(name))} clips of {group.subjects(name)} "

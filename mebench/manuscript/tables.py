@@ -41,11 +41,12 @@ class Notes:
 def scores_table(group: Group) -> str:
     """UF1 and UAR with 95 % intervals, accuracy and weighted F1 of every run of a board, slice by slice."""
     notes, body = Notes(), []
+    everywhere = _said_of_all(group)
     for name in group.slices:
         if len(group.slices) > 1:
             size = f"{len(group.clips(name))} clips, {group.subjects(name)} subjects"
             body += [r"\addlinespace", rf"\multicolumn{{9}}{{@{{}}l}}{{\emph{{{latex_text(name)}}} ({size})}} \\"]
-        body += [_score_row(group, one, row, notes) for one, row in _rows_of(group, name)]
+        body += [_score_row(group, one, row, notes, everywhere) for one, row in _rows_of(group, name)]
     spread = (
         [r"$\pm$ is the standard deviation over seeds."] if any(len(m.run.seeds) > 1 for m in group.members) else []
     )
@@ -54,7 +55,8 @@ def scores_table(group: Group) -> str:
         r"@{}>{\raggedright\arraybackslash}Xllrcrcrr@{}",
     )
     caption = f"Scores under {latex_code(group.protocol)}: {_extent(group)}. {_words(group)}"
-    lines = [*notes.lines(), "wF1 is weighted F1.", "Intervals are over subjects.", *spread]
+    common = [f"{latex_text(_begun(remark))}." for remark in everywhere]
+    lines = [*notes.lines(), *common, "wF1 is weighted F1.", "Intervals are over subjects.", *spread]
     return _table(group, caption, f"tab:scores-{group.slug}", head[1], [head[0]], body, lines)
 
 
@@ -70,9 +72,9 @@ def warning(group: Group) -> str:
 
 
 def _class_table(group: Group, members: Sequence[Finished], number: int) -> str:
-    width = f"{min(_TITLE_WIDTH, 0.66 / len(members)):.2f}"
+    width = min(_TITLE_WIDTH, 0.66 / len(members))
     titles = [
-        rf"\multicolumn{{2}}{{c}}{{\parbox[b]{{{width}\textwidth}}{{\centering {latex_name(group.name(m))}}}}}"
+        rf"\multicolumn{{2}}{{c}}{{\parbox[b]{{{width:.2f}\textwidth}}{{\centering {latex_name(group.name(m))}}}}}"
         for m in members
     ]
     rules = "".join(rf"\cmidrule(lr){{{3 + 2 * i}-{4 + 2 * i}}}" for i in range(len(members)))
@@ -91,7 +93,8 @@ def _class_table(group: Group, members: Sequence[Finished], number: int) -> str:
     body += [r"\midrule", " & ".join(["Mean (UAR, UF1)", str(len(group.clips())), *map(latex_text, means)]) + r" \\"]
     more = f" (part {number + 1})" if number else ""
     caption = f"Recall and F1 by class under {latex_code(group.protocol)}{more}: {_extent(group)}."
-    columns = r"@{}>{\raggedright\arraybackslash}Xr" + "rr" * len(members) + "@{}"
+    half = rf">{{\raggedleft\arraybackslash}}p{{\dimexpr {width / 2:.3f}\textwidth-\tabcolsep\relax}}"
+    columns = r"@{}>{\raggedright\arraybackslash}Xr" + 2 * half * len(members) + "@{}"
     return _table(group, caption, f"tab:classes-{group.slug}-{number}", columns, head, body, _class_notes(group))
 
 
@@ -112,9 +115,10 @@ def _rows_of(group: Group, dataset: str) -> list[tuple[Finished, Row]]:
     return sorted(found, key=lambda pair: (pair[1].stratum, pair[1].rank is None, pair[1].rank or 0, pair[0].title))
 
 
-def _score_row(group: Group, one: Finished, row: Row, notes: Notes) -> str:
+def _score_row(group: Group, one: Finished, row: Row, notes: Notes, everywhere: Sequence[str]) -> str:
+    own = [remark for remark in _remarks(one, row) if remark not in everywhere]
     cells = [
-        latex_name(group.name(one)) + notes.mark(_remarks(one, row)),
+        latex_name(group.name(one)) + notes.mark(own),
         row.privilege,
         row.selection,
         latex_text(figure(row.uf1, row.uf1_sd)),
@@ -127,6 +131,17 @@ def _score_row(group: Group, one: Finished, row: Row, notes: Notes) -> str:
     return " & ".join(cells) + r" \\"
 
 
+def _said_of_all(group: Group) -> tuple[str, ...]:
+    """The remarks that every row of the table would bear, where there are several rows."""
+    said = [_remarks(one, row) for name in group.slices for one, row in _rows_of(group, name)]
+    return tuple(remark for remark in said[0] if all(remark in others for others in said)) if len(said) > 1 else ()
+
+
+def _begun(remark: str) -> str:
+    """The remark as a sentence begins, where it does not begin with a name."""
+    return remark[:1].upper() + remark[1:] if remark.partition(" ")[0].isalpha() else remark
+
+
 def _remarks(one: Finished, row: Row) -> list[str]:
     """What a reader must know beside the figures."""
     said = {
@@ -134,7 +149,7 @@ def _remarks(one: Finished, row: Row) -> list[str]:
         "on a part of the corpora": row.partial,
         f"{figure(row.coverage)} of the clips are predicted; the others count as missed": row.coverage < 1,
         f"{row.classes_scored} of {row.classes} classes scored": 0 < row.classes_scored < row.classes,
-        row.interval_remarks: bool(row.interval_remarks),
+        **dict.fromkeys(row.interval_remarks.split("; ") if row.interval_remarks else (), True),
         "selection not declared by the model": row.selection == "undeclared",
     }
     return [*(remark for remark, holds in said.items() if holds), *remarks(one.replications)]
