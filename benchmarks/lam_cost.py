@@ -154,7 +154,7 @@ class Bench:
         return {way: statistics.median(values) for way, values in spent.items()}
 
     def repeats_itself(self, way: str) -> bool:
-        """Whether the same step gives the same gradients twice, to the bit, with two threads and torch deterministic."""
+        """Whether a step gives the same gradients twice, to the bit, with two threads and torch deterministic."""
         with reproducible(0, torch.device("cpu"), threads=2):
             first = [gradient.clone() for gradient in self.gradients(way)]
             return all(torch.equal(a, b) for a, b in zip(first, self.gradients(way), strict=True))

@@ -46,7 +46,7 @@ def entropies(network: nn.Module, look: Callable[[], object]) -> dict[str, list[
     def measure(block: int) -> Callable[[nn.Module, tuple[Tensor]], None]:
         def hook(unit: nn.Module, inputs: tuple[Tensor]) -> None:
             assert isinstance(unit, Affinity | DualAttention)
-            for image in inputs[0].split(1):  # one by one: attention without pooled keys is large
+            for image in torch.split(inputs[0], 1):  # one by one: attention without pooled keys is large
                 for per_block, weights in zip(found.values(), unit.attention(image), strict=True):
                     if weights is not None:
                         per_block[block].append(relative_entropy(weights))

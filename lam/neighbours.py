@@ -119,18 +119,25 @@ class DualAttention(Unit):
         self.gamma_c = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        channel, spatial = self.attention(x)
         places, values = x.flatten(2).mT, self.value(x).flatten(2).mT
-        read = torch.addcmul(places, self.gamma_s, spatial @ values)
-        return torch.addcmul(read, self.gamma_c, places @ channel.mT).mT.view_as(x)
+        read = torch.addcmul(places, self.gamma_s, self._within(x) @ values)
+        return torch.addcmul(read, self.gamma_c, places @ self._between(x).mT).mT.view_as(x)
 
     def attention(self, x: Tensor) -> Attention:
         """The attention that `forward` applies to x (b, c, h, w); every place is a key."""
+        return Attention(self._between(x), self._within(x))
+
+    def _between(self, x: Tensor) -> Tensor:
+        """Weights (b, c, c) from map to map."""
         maps = x.flatten(2)
         # softmax(max - E) is softmax(-E): a number added to a whole row changes nothing.
-        channel = (-(maps @ maps.mT)).softmax(-1)
-        spatial = (self.query(x).flatten(2).mT @ self.key(x).flatten(2)).softmax(-1)
-        return Attention(channel, spatial)
+        return (-(maps @ maps.mT)).softmax(-1)
+
+    def _within(self, x: Tensor) -> Tensor:
+        """Weights (b, h·w, h·w) from place to place."""
+        queries, keys = self.query(x).flatten(2), self.key(x).flatten(2)
+        weights: Tensor = (queries.mT @ keys).softmax(-1)
+        return weights
 
 
 class MicroAttention(Unit):

@@ -330,3 +330,13 @@ def test_gammas_learn_and_are_not_decayed() -> None:
     for name in ("layer1.0.reading.gamma_c", "layer4.0.reading.log_tau_s"):
         group = next(g for g in small(lr_head=0.5).settings().groups if re.search(g.pattern, name))
         assert (group.lr, group.weight_decay) == (0.5, 0)
+
+
+@pytest.mark.parametrize("reading", list(Reading))
+def test_every_reading_trains_on_folds_at_once_as_on_each_alone(reading: str) -> None:
+    X, y = corpus(18)
+    rows = [np.arange(12), np.arange(6, 18)]
+    together = small(reading=reading, epochs=1).fit_folds(X, [(r, y[r], i) for i, r in enumerate(rows)])
+    for i, (r, one) in enumerate(zip(rows, together, strict=True)):
+        alone = small(reading=reading, epochs=1, random_state=i).fit(X[r], y[r])
+        assert np.abs(one.predict_proba(X) - alone.predict_proba(X)).max() < 1e-3
