@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from mebench.errors import MebenchError, UsageError
-from mebench.verbs import auditing, corpora, overview, results, running
+from mebench.verbs import auditing, corpora, evidence, overview, results, running
 from mebench.verbs.console import FOLDER
 from mebench.version import __version__
 
@@ -82,5 +82,7 @@ VERBS = (
     *(overview.doctor, overview.list_, overview.show),
     auditing.audit,
 )
+for verb in (evidence.motion, evidence.null, evidence.units):
+    auditing.audit.add_command(verb)
 for verb in VERBS:
     cli.add_command(verb)

@@ -104,6 +104,18 @@ def sample_of(stored: StoredClip, apex: int | None) -> Sample:
     )
 
 
+def input_of(recipe: Recipe, stored: StoredClip, apex: int | None) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    """What the recipe makes of a stored clip, and its flags; the coded apex is handed on only if the recipe reads one.
+
+    Raises ModelError where a step fails or the result holds anything but finite numbers.
+    """
+    sample = recipe.apply(sample_of(stored, apex if recipe.reads_apex else None))
+    array = np.ascontiguousarray(sample.array)
+    if array.dtype.hasobject or (array.dtype.kind == "f" and not np.isfinite(array).all()):
+        raise ModelError(f"{recipe} gives values that are no finite numbers.", "Correct the recipe or the step.")
+    return array, sample.flags
+
+
 def _compute(home: Path, parsed: Recipe, wanted: list[Clip], jobs: int, progress: Progress) -> InputSet:
     folder = home / "inputs" / parsed.digest[:_KEY_LENGTH]
     tasks, missing = _tasks(home, parsed, wanted, folder)
@@ -173,14 +185,11 @@ def _make(task: InputTask) -> tuple[str, ...]:
     stored = read_clip(task.home, task.clip.id)
     if stored.digest != task.content:
         raise StoreError(f"{task.clip.id} was prepared anew meanwhile.", "Give the same command again.")
-    sample = recipe.apply(sample_of(stored, task.clip.apex if recipe.reads_apex else None))
-    array = np.ascontiguousarray(sample.array)
-    if array.dtype.hasobject or (array.dtype.kind == "f" and not np.isfinite(array).all()):
-        raise ModelError(f"{recipe} gives values that are no finite numbers.", "Correct the recipe or the step.")
+    array, flags = input_of(recipe, stored, task.clip.apex)
     image = io.BytesIO()
     np.save(image, array, allow_pickle=False)
-    write_sealed(task.path, image.getvalue(), {"key": task.key, "flags": " ".join(sample.flags)})
-    return sample.flags
+    write_sealed(task.path, image.getvalue(), {"key": task.key, "flags": " ".join(flags)})
+    return flags
 
 
 def _load(path: Path, key: str) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
@@ -226,6 +235,7 @@ __all__ = [
     "Sample",
     "Step",
     "compute_inputs",
+    "input_of",
     "parse_recipe",
     "sample_of",
     "step",

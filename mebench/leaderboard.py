@@ -48,9 +48,12 @@ class Entry:
     first two parts). `tried` counts the configurations scored under this protocol, this one included. `caveats` is what
     must stand beside every score under the protocol, as that it is not subject-independent; `replications` what other
     laboratories found when they fitted folds again; `apex_source` whose apex frame the input took, and `cost` what the
-    run cost, empty or None where it was not recorded; `audit` what an audit of that very model said. `chain`
-    names the trainings before this one (`scratch`, `imagenet+macro`), empty where a model takes no weights. Raises
-    ModelError where the title of a fidelity D model does not say `-like`.
+    run cost, empty or None where it was not recorded; `audit` what an audit of that very model said. `null_bound` is
+    the 97.5 % point of UF1 under permuted labels, the model fitted again under each; NaN where that was not done.
+    `chain` names the trainings before this one (`scratch`, `imagenet+macro`), empty where a model takes no weights.
+    `peeked_per_fold` and `peeked_best_epoch` are the UF1 that choosing the epoch on the held-out clips would have
+    claimed, per fold and one for all, where that was measured: they stand beside the score and are none.
+    Raises ModelError where the title of a fidelity D model does not say `-like`.
     """
 
     protocol: str
@@ -83,13 +86,14 @@ class Entry:
     apex_source: str = ""
     cost: Cost | None = None
     audit: str = NOT_AUDITED
+    null_bound: float = math.nan
     chain: str = ""
+    peeked_per_fold: float = math.nan
+    peeked_best_epoch: float = math.nan
 
     def __post_init__(self) -> None:
         if self.fidelity == "D" and "-like" not in self.title:
             raise ModelError(
-    peeked_per_fold: float = math.nan
-    peeked_best_epoch: float = math.nan
                 f"Model {self.model} has fidelity D but is titled {self.title!r}.",
                 "A reading of an abstract or fragments says so: put '-like' in its title.",
             )
@@ -153,12 +157,12 @@ class Row:
     input_shape: str
     audit: str
     chain: str
+    peeked_per_fold_uf1: float
+    peeked_best_epoch_uf1: float
 
     @property
     def board(self) -> tuple[bool, str, int, str, str]:
         """What rows must share to stand in one table; real boards sort before synthetic ones."""
-    peeked_per_fold_uf1: float
-    peeked_best_epoch_uf1: float
         return (self.synthetic, self.protocol, self.version, self.annotation, self.fingerprint)
 
     @property
@@ -343,12 +347,12 @@ def _row(entry: Entry, dataset: str, cards: Sequence[ScoreCard], intervals: Mapp
         input_shape=entry.cost.notes().get("shape", "") if entry.cost else "",
         audit=entry.audit,
         chain=entry.chain,
+        peeked_per_fold_uf1=entry.peeked_per_fold if dataset == ALL else math.nan,
+        peeked_best_epoch_uf1=entry.peeked_best_epoch if dataset == ALL else math.nan,
     )
 
 
 def _ranked(unranked: Sequence[Row]) -> tuple[Row, ...]:
-        peeked_per_fold_uf1=entry.peeked_per_fold if dataset == ALL else math.nan,
-        peeked_best_epoch_uf1=entry.peeked_best_epoch if dataset == ALL else math.nan,
     """The rows with their ranks; equal UF1 share one, and the next rank counts them all (1, 1, 3)."""
     rivals: dict[tuple[object, ...], list[float]] = {}
     for row in unranked:
@@ -392,14 +396,10 @@ def _remarks(row: Row) -> list[str]:
         row.replications: bool(row.replications),
         f"weights: {row.weights}": bool(row.weights),
         f"{row.classes_scored} classes scored": 0 < row.classes_scored < row.classes,
+        _inflation(row): not math.isnan(row.peeked_per_fold_uf1),
         f"invalid: epoch chosen on the held-out clips, UF1 {figure(row.peeked_uf1)}": row.selection == "peeked",
     }
     return [remark for remark, holds in said.items() if holds]
-
-        _inflation(row): not math.isnan(row.peeked_per_fold_uf1),
-
-def _lacks(scores: Scores) -> bool:
-    return scores.classes_scored < len(scores.classes)
 
 
 def _inflation(row: Row) -> str:
@@ -409,6 +409,10 @@ def _inflation(row: Row) -> str:
         f"peeking would have claimed UF1 {figure(per_fold)} ({per_fold - row.uf1:+.3f}) by the best epoch per fold, "
         f"{figure(overall)} ({overall - row.uf1:+.3f}) by one best epoch"
     )
+
+
+def _lacks(scores: Scores) -> bool:
+    return scores.classes_scored < len(scores.classes)
 
 
 def _csv_value(value: object) -> str:

@@ -23,7 +23,7 @@ from mebench.statistics import number
 SCHEMA = "mebench.mistakes/1"
 SHOWN = 20
 """Clips listed in words; JSON has all."""
-FLOORS = frozenset({"constant", "uniform"})
+FLOORS = frozenset({"constant", "uniform", "au-reference"})
 """Models that look at no image: they solve clips without having seen anything."""
 UNSAID = "no answer"
 NO_APEX = "no apex coded"

@@ -13,12 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mebench.evaluation import Inputs, evaluate_task
+from mebench.null_draws import CONFIDENCE, FEWEST
 from mebench.protocol import Task
 from mebench.scoring import score
-
-CONFIDENCE = 0.975
-FEWEST = 39
-"""Below 39 permutations the largest of 40 values cannot lie above the 97.5 % point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +84,6 @@ def evidence(
 def as_arrays(inputs: Inputs) -> dict[str, NDArray[Any]]:
     """The inputs read into memory once, for a null that reads them over and over."""
     return {clip: np.asarray(inputs[clip]) for clip in inputs}
+
+
+__all__ = ["CONFIDENCE", "FEWEST", "Evidence", "as_arrays", "evidence", "null_scores", "permuted", "uf1_of"]

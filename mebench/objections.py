@@ -1,6 +1,7 @@
 """What can be said against a figure in print, by rule: never by the name of a method."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import product
 
 from mebench.errors import UnknownName
@@ -10,8 +11,21 @@ from mebench.protocol_library import load_protocol, protocol_names
 from mebench.published import Group, Printed, Result, Slice
 from mebench.scoring import ALL
 
-References = Mapping[tuple[str, str], float]
-"""UF1 of a reference by (protocol, slice): what the annotated action units alone reach, where that was run."""
+
+@dataclass(frozen=True, slots=True)
+class UnitLevel:
+    """What the annotated action units alone reach: UF1, and the larger of UF1 and weighted F1.
+
+    The latter is what a printed `F1` is held against, since papers seldom say which mean it is.
+    """
+
+    uf1: float
+    f1: float
+
+
+References = Mapping[tuple[str, str], UnitLevel]
+"""Levels by (protocol, slice), where they were asked of recorded corpora. Never of rendered ones: these say nothing of
+what faces give away."""
 
 
 def objections(group: Group, references: References | None = None) -> dict[tuple[int, str], tuple[str, ...]]:
@@ -19,7 +33,7 @@ def objections(group: Group, references: References | None = None) -> dict[tuple
 
     Rules: the figures of one slice cannot come from one confusion matrix, every clip predicted; the accuracy is no
     share of the clips; the UAR is not the mean of the recalls printed beside it; clips are missing, or it is another
-    set of clips; the UF1 lies above the reference given for the slice.
+    set of clips; UF1, or F1 of whatever mean, lies above the reference given for the slice.
     """
     holds = slices_of(group.protocol)
     holds |= {name: _distinct((*holds.get(name, ()), held)) for name, held in group.stated.items()}
@@ -62,7 +76,7 @@ def _distinct(slices: Iterable[Slice]) -> tuple[Slice, ...]:
     return tuple(found)
 
 
-def _said(result: Result, holds: tuple[Slice, ...], reference: float | None) -> Iterable[str]:
+def _said(result: Result, holds: tuple[Slice, ...], reference: UnitLevel | None) -> Iterable[str]:
     fitting = tuple(held for held in holds if result.clips in (None, held.clips))
     if holds and not fitting:
         yield _other_clips(int(result.clips or 0), [held.clips for held in holds])
@@ -73,9 +87,20 @@ def _said(result: Result, holds: tuple[Slice, ...], reference: float | None) -> 
         accuracy = None
     yield from _impossible(result, fitting, accuracy)
     yield from _not_its_recalls(result)
-    uf1 = result.figures.get("uf1")
-    if reference is not None and uf1 and uf1.value > reference:
-        yield f"above what annotated action units alone reach here, UF1 {_short(reference)}"
+    if reference is not None and (fitting or not holds):
+        yield from _above_units(result, reference)
+
+
+def _above_units(result: Result, reference: UnitLevel) -> Iterable[str]:
+    """At most one sentence; a question and no verdict, since a model may see what nobody coded."""
+    for name, level in (("uf1", reference.uf1), ("f1", reference.f1)):
+        printed = result.figures.get(name)
+        if printed and printed.value > level:
+            yield (
+                f"above the action-unit reference of this corpus, {name.upper()} {_short(level)}: "
+                "not a strict bound, a question to ask"
+            )
+            return
 
 
 def _other_clips(clips: int, expected: list[int]) -> str:
@@ -141,4 +166,4 @@ def _short(value: float) -> str:
     return f"{value:.3f}".removeprefix("0")
 
 
-__all__ = ["References", "objections", "slices_of"]
+__all__ = ["References", "UnitLevel", "objections", "slices_of"]

@@ -8,15 +8,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mebench import leaderboard, runs
+from mebench import au_reference, leaderboard, runs
+from mebench.au_reference import UnitReference
 from mebench.clips import canonical_json
 from mebench.in_print import CSV_COLUMNS, published_csv, published_records, published_tables
 from mebench.leaderboard import Board, Entry, Row
 from mebench.matrix import transfer_tables
+from mebench.null_draws import null_of_run
+from mebench.objections import UnitLevel
 from mebench.peeked import inflation_of
 from mebench.protocol import Suite, load_protocol, protocol_names
 from mebench.render import Table, latex, markdown, terminal
 from mebench.replication import remarks, replications
+from mebench.scoring import ALL, score_predictions
 from mebench.show import NOT_INDEPENDENT, caveats
 from mebench.verdicts import NOT_AUDITED, verdict_of
 from mebench.weights.declared import weights_text
@@ -61,6 +65,7 @@ def entry_of_run(run: runs.StoredRun, *, tried: int, audit: str = NOT_AUDITED) -
         apex_source=apex_words(manifest, facts),
         cost=run.cost(),
         audit=audit,
+        null_bound=_null_bound(run),
         peeked_per_fold=peeked.per_fold_uf1 if peeked else math.nan,
         peeked_best_epoch=peeked.best_epoch_uf1 if peeked else math.nan,
     )
@@ -82,14 +87,70 @@ def apex_words(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     return {"": "none taken", "middle": "middle frame"}.get(source, str(source))
 
 
+def _null_bound(run: runs.StoredRun) -> float:
+    """The 97.5 % point of the permutation null that lies beside the run; NaN where none does."""
+    folder = run.seeds[0].path.parent
+    if run.status() != "complete" or not (folder / "null").is_dir():
+        return math.nan
+    aggregate, full = run.seeds[0].manifest["aggregate"], not run.spec["partial"]
+    uf1 = {
+        seed.seed: score_predictions(seed.predictions(), seed.expected, aggregate=aggregate, full=full)[seed.seed]
+        .strict[ALL]
+        .uf1
+        for seed in run.seeds
+    }
+    null = null_of_run(folder, uf1)
+    return null.bound if null else math.nan
+
+
+def entry_of_units(reference: UnitReference) -> Entry:
+    """The action-unit reference as a row: its best classifier, which is one of as many as were asked."""
+    best = reference.best
+    return Entry(
+        protocol=reference.protocol,
+        protocol_version=reference.protocol_version,
+        task=reference.task,
+        annotations=reference.annotations,
+        fingerprint=_fingerprint(reference.fingerprints),
+        synthetic=reference.synthetic,
+        partial=reference.partial,
+        aggregate=reference.aggregate,
+        model=au_reference.MODEL,
+        title=f"AU reference ({best})",
+        model_version=reference.version,
+        parameters="",
+        run=reference.id,
+        status="complete",
+        selection="fixed",
+        privilege="aus",
+        fidelity=None,
+        predictions={0: reference.predictions[best]},
+        expected=reference.expected,
+        classes=reference.classes,
+        subjects=reference.subjects,
+        tried=len(reference.predictions),
+        command=reference.command,
+        caveats=". ".join(
+            _caveats(
+                {
+                    "subject_independent": reference.subject_independent,
+                    "protocol_version": reference.protocol_version,
+                },
+                {"protocol": reference.protocol},
+            )
+        ),
+    )
+
+
 def entries_of(home: Path, protocol: str | None) -> list[Entry]:
-    """Every run under the home, or those of one protocol or suite."""
+    """Every run and action-unit reference under the home, or those of one protocol or suite."""
     wanted = None if protocol is None else _member_names(protocol)
-    return [
+    found = [
         entry_of_run(run, tried=runs.tried(home, run.spec), audit=verdict_of(home, run.spec))
         for run in runs.stored_runs(home)
         if wanted is None or run.spec["protocol"] in wanted
     ]
+    return found + [entry_of_units(one) for one in au_reference.kept(home) if wanted is None or one.protocol in wanted]
 
 
 def boards(home: Path, protocol: str | None) -> tuple[Board, ...]:
@@ -114,7 +175,7 @@ def leaderboard_text(
     found = boards(home, protocol)
     rows = [row for board in found for row in board.rows]
     wanted = None if protocol is None else _member_names(protocol)
-    references = unit_references(rows) if published else {}
+    references = unit_references(rows, au_reference.kept(home)) if published else {}
     if form == "csv":
         if not published:
             return leaderboard.to_csv(rows)
@@ -140,19 +201,27 @@ def page(home: Path, protocol: str | None, *, reference: str | None = None, publ
     rows = leaderboard.rows(entries)
     wanted = None if protocol is None else _member_names(protocol)
     real = {row.protocol for row in rows if not row.synthetic}
-    printed = published_tables(wanted if published else real, unit_references(rows))
+    printed = published_tables(wanted if published else real, unit_references(rows, au_reference.kept(home)))
     matrices = transfer_tables(rows) if wanted is not None and len(wanted) > 1 else []
     apart = (Section("From corpus to corpus", tuple(matrices)), Section("Figures in print", tuple(printed)))
     return page_text(entries, ranked=rows, reference=reference, apart=apart)
 
 
-def unit_references(rows: Iterable[Row]) -> dict[tuple[str, str], float]:
-    """The best UF1 by protocol and slice of a run that was given the annotated action units of the tested clips."""
-    best: dict[tuple[str, str], float] = {}
-    for row in rows:
-        if row.ranked and row.privilege == "aus" and not row.synthetic:
-            key = (row.protocol, row.dataset)
-            best[key] = max(row.uf1, best.get(key, 0.0))
+def unit_references(rows: Iterable[Row], kept: Iterable[UnitReference] = ()) -> dict[tuple[str, str], UnitLevel]:
+    """The best from the annotated action units of the tested clips by protocol and slice: of runs and references.
+
+    Figures in print are held against it, so that nothing counts that was rendered, is partial or leaves clips out.
+    """
+    found = [
+        ((row.protocol, row.dataset), UnitLevel(row.uf1, max(row.uf1, row.weighted_f1)))
+        for row in rows
+        if row.ranked and row.privilege == "aus" and not row.synthetic and row.coverage == 1
+    ]
+    found += [(key, level) for reference in kept for key, level in reference.asks.items()]
+    best: dict[tuple[str, str], UnitLevel] = {}
+    for key, level in found:
+        other = best.get(key, level)
+        best[key] = UnitLevel(max(level.uf1, other.uf1), max(level.f1, other.f1))
     return best
 
 

@@ -125,6 +125,13 @@ GUARDS = (
         "tests/test_runs.py::test_another_environment_is_not_mixed_in",
     ),
     Guard(
+        "a rendered corpus judges no figure in print",
+        "mebench/au_reference.py",
+        "        if self.synthetic or self.partial:\n",
+        "        if self.partial:\n",
+        "tests/test_au_reference.py::test_a_rendered_corpus_never_judges_figures_in_print",
+    ),
+    Guard(
         "every configuration tried is counted",
         "mebench/runs.py",
         'return _ledger(home, spec["protocol"], spec["fingerprints"], spec["model"]) / f"{run_id}.json"',

@@ -12,7 +12,7 @@ from mebench.cli import status
 from mebench.errors import ProtocolError
 from mebench.in_print import APART, CSV_COLUMNS, published_csv, published_tables
 from mebench.leaderboard import COLUMNS
-from mebench.objections import objections, slices_of
+from mebench.objections import UnitLevel, objections, slices_of
 from mebench.protocol import load_protocol, protocol_names
 from mebench.published import Group, Printed, parse_published, published_groups
 from mebench.standing import boards, leaderboard_text, unit_references
@@ -114,7 +114,8 @@ def test_a_method_has_figures_or_evidence() -> None:
 
 def said(all_figures: str, **more: float) -> tuple[str, ...]:
     group = parsed('uf1 = ".7353", uar = ".7186"', all_figures)
-    return objections(group, {("megc2019-cde", name): value for name, value in more.items()}).get((0, "all"), ())
+    levels = {("megc2019-cde", name): UnitLevel(value, value + 0.01) for name, value in more.items()}
+    return objections(group, levels).get((0, "all"), ())
 
 
 def test_a_sound_figure_has_no_objection() -> None:
@@ -149,9 +150,14 @@ def test_missing_clips_and_other_sets_are_named_and_not_judged_further() -> None
 
 
 def test_what_beats_the_annotated_units_is_named_where_that_level_is_known() -> None:
-    assert said('uf1 = ".8001"', all=0.8) == ("above what annotated action units alone reach here, UF1 .800",)
+    said_of_it = ("above the action-unit reference of this corpus, UF1 .800: not a strict bound, a question to ask",)
+    assert said('uf1 = ".8001"', all=0.8) == said_of_it
     assert said('uf1 = ".8000"', all=0.8) == ()
     assert said('uf1 = ".9000"', smic=0.8) == ()
+    assert said('f1 = ".8100"', all=0.8) == ()  # F1 of some mean: the larger of UF1 and weighted F1 counts
+    assert said('f1 = ".8101"', all=0.8) == (said_of_it[0].replace("UF1 .800", "F1 .810"),)
+    assert "another set: 445 clips, not 442" in said('uf1 = ".9", clips = 445', all=0.8)
+    assert len(said('uf1 = ".9", clips = 445', all=0.8)) == 1  # of other clips nothing is known
 
 
 def test_slices_hold_what_the_protocol_expects() -> None:
@@ -285,9 +291,10 @@ def test_json_carries_them_beside_the_boards(home: Path) -> None:
 def test_the_level_of_the_annotated_units_is_taken_from_runs_that_were_given_them(home: Path) -> None:
     """A run whose input are the coded units of the tested clips; synthetic and unranked ones set no level."""
     row = boards(home, "casme2-5c-lovo")[0].rows[0]
-    given = [replace(row, privilege="aus", uf1=0.5), replace(row, privilege="aus", uf1=0.7)]
+    given = [replace(row, privilege="aus", uf1=u, weighted_f1=w) for u, w in ((0.5, 0.8), (0.7, 0.6))]
     void = [row, replace(row, privilege="aus", uf1=0.9, synthetic=True), replace(given[0], uf1=0.8, partial=True)]
-    assert unit_references([*given, *void]) == {("casme2-5c-lovo", "all"): 0.7}
+    void.append(replace(given[0], uf1=0.8, coverage=0.9))
+    assert unit_references([*given, *void]) == {("casme2-5c-lovo", "all"): UnitLevel(0.7, 0.8)}
 
 
 def test_a_board_says_what_took_its_protocols_place(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

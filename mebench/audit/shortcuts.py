@@ -13,9 +13,10 @@ from sklearn.preprocessing import StandardScaler
 from mebench.audit.bench import Bench, job
 from mebench.audit.chance import Chance, chance_of_rows
 from mebench.audit.findings import Finding
+from mebench.audit.motionless import onset_only
 from mebench.errors import MebenchError
 from mebench.evaluation import Inputs, evaluate_fold
-from mebench.inputs import sample_of
+from mebench.inputs import input_of
 from mebench.recipes import Recipe, parse_recipe
 from mebench.render import figure
 from mebench.store import read_clip
@@ -66,12 +67,7 @@ def _recomputed(bench: Bench, recipe: Recipe, *, still: bool) -> Mapping[str, ND
     for item in bench.world.task.items:
         try:
             stored = read_clip(bench.world.surroundings.home, item.id)
-            if still:
-                times = len(stored.frames)
-                frames, motion = stored.frames[:1].repeat(times, axis=0), stored.motion[:1].repeat(times, axis=0)
-                stored = replace(stored, frames=frames, motion=motion)
-            sample = sample_of(stored, item.clip.apex if recipe.reads_apex else None)
-            found[item.id] = recipe.apply(sample).array
+            found[item.id] = input_of(recipe, onset_only(stored) if still else stored, item.clip.apex)[0]
         except MebenchError:
             continue
     return found

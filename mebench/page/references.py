@@ -121,6 +121,20 @@ def chance_bound(entry: Entry, *, permutations: int = PERMUTATIONS, seed: int = 
     return float(np.quantile(values, BOUND, method="higher"))
 
 
+def bound_of(entry: Entry, *, seed: int = 0) -> float:
+    """What chance reaches at most: by the run's own permutation null where it has one, else as `chance_bound` says."""
+    return chance_bound(entry, seed=seed) if math.isnan(entry.null_bound) else entry.null_bound
+
+
+def refitted(entries: Iterable[Entry]) -> str:
+    """In words, of how many runs the model was fitted again under each permutation."""
+    again = [not math.isnan(entry.null_bound) for entry in entries]
+    if not any(again):
+        return "Predictions are kept; mebench audit null fits a model again under each permutation."
+    rest = "" if all(again) else "; of the others predictions are kept"
+    return f"{sum(again)} of {len(again)} were fitted again under each permutation{rest}."
+
+
 def _held(values: Sequence[str], entry: Entry) -> NDArray[np.bool_]:
     """Which classes (n, k) each value names."""
     if entry.aggregate == "units":

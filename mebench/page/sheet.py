@@ -4,13 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mebench.au_reference import MODEL as AU_REFERENCE
 from mebench.comparing import Contest, Terms, contest_of, counts_of, names_of, share
 from mebench.intervals import COVERAGE_NOTE
 from mebench.leaderboard import SYNTHETIC_WARNING, Board, Entry, Row, table
 from mebench.mistakes import FLOORS, answered_table, unsolved
 from mebench.page.forest import Estimate, Plot, Reference, forest
 from mebench.page.recalls import HeatMap, Matrix, heat_map, matrices
-from mebench.page.references import REFERENCE, Declared, chance_bound, declare, one_answer
+from mebench.page.references import REFERENCE, Declared, bound_of, declare, one_answer, refitted
 from mebench.page.trust import trust_table
 from mebench.render import Table, figure
 from mebench.resampling import WORDS
@@ -35,6 +36,16 @@ class Standing:
     entries: Mapping[str, Entry]
     rows: Mapping[str, Row]
     counts: Mapping[str, SubjectCounts]
+
+    @property
+    def methods(self) -> dict[str, Entry]:
+        """The entries that are compared: all but the action-unit reference, which is a level and no rival."""
+        return {name: entry for name, entry in self.entries.items() if entry.model != AU_REFERENCE}
+
+    @property
+    def tested(self) -> dict[str, SubjectCounts]:
+        """The counts of the methods."""
+        return {name: counts for name, counts in self.counts.items() if name in self.methods}
 
     @property
     def strata(self) -> list[tuple[str, list[str]]]:
@@ -81,7 +92,7 @@ def sheet(
     Where the reference asked for is not ranked here, the board takes its own.
     """
     standing = _standing(board, entries)
-    declared = declare(standing.entries, reference) if standing.entries else None
+    declared = declare(standing.methods, reference) if standing.methods else None
     met = _contest(standing, declared, terms)
     row, named = board.rows[0], names_of(entries)
     whole, slices = _results(board, {entry.run: name for name, entry in named.items()})
@@ -167,14 +178,14 @@ def _without(drawn: Table, column: str) -> Table:
 
 
 def _contest(standing: Standing, declared: Declared | None, terms: Terms) -> Contest | None:
-    if declared is None or len(standing.counts) < 2:
+    if declared is None or len(standing.tested) < 2:
         return None
-    return contest_of(standing.counts, declared.name, terms, heading=standing.board.rows[0].protocol)
+    return contest_of(standing.tested, declared.name, terms, heading=standing.board.rows[0].protocol)
 
 
 def _scores(anchor: str, standing: Standing, terms: Terms) -> Plot:
     """UF1 of every ranked run, with what it is seen against."""
-    bounds = {name: chance_bound(entry, seed=terms.seed) for name, entry in standing.entries.items()}
+    bounds = {name: bound_of(entry, seed=terms.seed) for name, entry in standing.entries.items()}
 
     def estimate(name: str) -> Estimate:
         row, entry = standing.rows[name], standing.entries[name]
@@ -196,14 +207,15 @@ def _scores(anchor: str, standing: Standing, terms: Terms) -> Plot:
 def _references(standing: Standing, bounds: Mapping[str, float]) -> list[Reference]:
     """The lines of the plot: one answer and chance from the clips, flow-svm and action units from their runs."""
     said = one_answer(next(iter(standing.entries.values())))
-    chance = max((bound for bound in bounds.values() if not math.isnan(bound)), default=math.nan)
+    rivals = [bounds[name] for name in standing.methods if not math.isnan(bounds[name])]
+    chance = max(rivals, default=math.nan)
     found = [
         Reference(f"{said.name} {figure(said.uf1)}", said.uf1, "majority"),
         Reference(f"chance at most {figure(chance)}", chance, "chance"),
     ]
     fits = {name: entry.model == REFERENCE for name, entry in standing.entries.items()}
-    coded = {name: entry.privilege == "aus" for name, entry in standing.entries.items()}
-    for label, kind, held in ((REFERENCE, "reference", fits), ("best from coded action units", "aus", coded)):
+    coded = {n: e.privilege == "aus" and standing.rows[n].coverage == 1 for n, e in standing.entries.items()}
+    for label, kind, held in ((REFERENCE, "reference", fits), ("AU reference", "aus", coded)):
         row = next((standing.rows[name] for name, holds in held.items() if holds), None)
         found += [Reference(f"{label} {figure(row.uf1)}", row.uf1, kind)] if row else []
     return found
@@ -224,7 +236,7 @@ def _differences(anchor: str, standing: Standing, met: Contest) -> Plot:
             solid=one.resolved,
         )
 
-    strata = [(heading, [estimate(n) for n in names if n != met.reference]) for heading, names in standing.strata]
+    strata = [(heading, [estimate(n) for n in names if n in by_method]) for heading, names in standing.strata]
     return forest(
         f"{anchor}-difference",
         f"UF1 less that of {met.reference}",
@@ -238,7 +250,7 @@ def _ranked_first(drawn: Table, standing: Standing, terms: Terms) -> Table:
     """The table with the chance of coming first among runs of one privilege, since ranks are given within it."""
     first: dict[str, float] = {}
     for privilege in _PRIVILEGES:
-        rivals = {n: standing.counts[n] for n, entry in standing.entries.items() if entry.privilege == privilege}
+        rivals = {n: counts for n, counts in standing.tested.items() if standing.entries[n].privilege == privilege}
         if len(rivals) > 1:
             ranking = rank_methods(rivals, terms.metric, estimand=terms.estimand, resamples=terms.resamples)
             first |= ranking.first
@@ -286,6 +298,12 @@ def _score_notes(standing: Standing) -> tuple[str, ...]:
         f"Mark: mean over seeds, a diamond where weights were trained elsewhere. Bar: 95 % for {WORDS['method']}.",
         "Strokes: single seeds. Triangle: what these predictions would reach by chance at most.",
         "Chance at most: the 97.5 % point with truths permuted within subjects; the line is the largest of these.",
+        refitted(standing.methods.values()),
         one_answer(next(iter(standing.entries.values()))).words,
+        *(
+            ["AU reference: from the human codes of the tested clips, no frame seen; a level, not a strict bound."]
+            if any(entry.privilege == "aus" for entry in standing.entries.values())
+            else []
+        ),
         COVERAGE_NOTE,
     )
