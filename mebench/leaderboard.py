@@ -197,9 +197,7 @@ class Board:
 COLUMNS = tuple(f.name for f in fields(Row))
 _AGGREGATE_NOTES = {
     "directions": ("all: the mean of the directions.",),
-    "units": (
-        "UF1 and UAR: means over the action units of F1 and recall; Acc.: clips whose whole set is right.",
-    ),
+    "units": ("UF1 and UAR: means over the action units of F1 and recall; Acc.: clips whose whole set is right.",),
 }
 
 
