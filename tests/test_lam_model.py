@@ -120,6 +120,13 @@ def test_the_table_of_the_documentation_is_counted() -> None:
         assert identity == ("yes" if name in ("none", "affinity", "channel-only", "spatial-only", "danet") else "no")
 
 
+def test_the_cost_is_told_without_the_weights_and_without_what_is_frozen() -> None:
+    told = LAM(weights="nowhere.pt", freeze="layer1").cost()
+    assert told["macs"] == LAM().cost()["macs"]
+    # By hand: the stem 9,536 and two blocks of 64 maps, 18·64² + 4·64 each, with two scales and two temperatures.
+    assert LAM().cost()["parameters"] - told["parameters"] == 9_536 + 2 * (18 * 64**2 + 4 * 64 + 4)
+
+
 def test_counting_costs_touches_no_random_state() -> None:
     before = torch.get_rng_state()
     LAM(channels="u+v+strain", reading="bam").cost(3)
