@@ -9,8 +9,8 @@ How often it errs is simulated (`python -m benchmarks.coverage`, 1,000 samples p
 tells two methods of one true UF1 apart in 4 to 7 % of samples, whether they are alike or have other strengths, and
 whether clips hold one class or several of twelve action units. It takes fits and seeds as they are: where three seeds
 differ by an SD of .3 in log odds, it tells a method from itself in 30 %, and where folds are fitted anew in 8 % (stable
-training) to 12 % (unstable). So a difference counts as `resolved` only where the interval of the difference, seeds drawn
-anew, leaves 0 out as well: 3 to 6 %, with such seeds 5 %, refitted 7 to 10 %.
+training) to 12 % (unstable). So a difference counts as `resolved` only where the interval of the difference, seeds
+drawn anew, leaves 0 out as well: 3 to 6 %, with such seeds 5 %, refitted 7 to 10 %.
 """
 
 import math

@@ -1,6 +1,7 @@
 """The verbs on a corpus: look it over, store it, write a synthetic one, forget it."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -87,12 +88,12 @@ def synth(**options: Any) -> int:
     from mebench.synth.macro import DATASETS, write_macro
 
     as_json, jobs = options.pop("as_json"), jobs_of(options.pop("jobs"))
-    posed, write = options["dataset"] in DATASETS, write_corpus
+    posed = options["dataset"] in DATASETS
+    write: Callable[..., Any] = write_macro if posed else write_corpus
     if posed:
         if options.pop("clips") is not None:
             raise UsageError(f"{options['dataset']} is of single images.", "Leave out --clips; give --subjects.")
         options.pop("tier")
-        write = write_macro
     with bar(f"synth {options['dataset']}") as progress:
         given = {key: value for key, value in options.items() if value is not None}
         mark = write(given.pop("dataset"), given.pop("out"), jobs=jobs, progress=progress, **given)

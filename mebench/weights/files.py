@@ -70,10 +70,9 @@ def load_weights(path: Path | str) -> WeightFile:
 def parse_weights(data: bytes, where: str) -> WeightFile:
     """The weights in the bytes of a file; `where` names it in errors."""
     content = _loaded(data, where)
-    metadata: Mapping[str, Any] | None = None
-    if content.get("schema") == SCHEMA:
-        metadata, content = _metadata(content, where), content.get("state")
-    state = _checked_state(content, where)
+    ours = content.get("schema") == SCHEMA
+    metadata = _metadata(content, where) if ours else None
+    state = _checked_state(content.get("state") if ours else content, where)
     return WeightFile(state, metadata, hashlib.sha256(data).hexdigest(), state_digest(state), len(data))
 
 
