@@ -93,11 +93,11 @@ def attention_maps(network: nn.Module, images: Tensor, at: tuple[float, float] |
         if weights is None:
             continue
         pool = _key_pool(given, weights.shape[2])
-        cells = [-(-side // pool) for side in given.shape[2:]]
-        found[f"spatial:{block}"] = placed(weights.mean(1).unflatten(1, cells), images, given, pool)
+        cells = (len(given), *(-(-side // pool) for side in given.shape[2:]))
+        found[f"spatial:{block}"] = placed(weights.mean(1).view(cells), images, given, pool)
         if at is not None:
             place = _place_of(at, given, images)
-            found[f"row:{block}"] = placed(weights[:, place].unflatten(1, cells), images, given, pool)
+            found[f"row:{block}"] = placed(weights[:, place].reshape(cells), images, given, pool)
     return found
 
 

@@ -223,10 +223,10 @@ def _answers(work: Mapping[str, FoldJob], jobs: int, progress: Progress) -> dict
 
 
 def _asked(refit: Refit, answers: Mapping[str, FoldAttributions]) -> tuple[Asked, ...]:
-    subjects = {item.id: item.subject for item in refit.task.items}
+    items = {item.id: item for item in refit.task.items}
     rows = {row.clip: row for answer in answers.values() for row in answer.rows}
     return tuple(
-        Asked(clip, subjects[clip], fold, rows[clip].truth, str(rows[clip].predicted))
+        Asked(clip, items[clip].subject, fold, items[clip].label, str(rows[clip].predicted))
         for fold, answer in answers.items()
         for clip in answer.clips
     )

@@ -143,7 +143,8 @@ def backdrop(stored: StoredClip, *, allowed: bool) -> npt.NDArray[np.uint8] | No
     """
     if not allowed:
         return None
-    return align(stored.frames[:1], stored.motion[:1], canonical(stored.landmarks, FACE_PX), FACE_PX)[0]
+    face = canonical(stored.landmarks, FACE_PX)
+    return np.asarray(align(stored.frames[:1], stored.motion[:1], face, FACE_PX)[0])
 
 
 def _peak(values: Doubles) -> tuple[float, float]:

@@ -49,19 +49,20 @@ def on_face(maps: Doubles, to_face: Doubles) -> Doubles:
     sigma = 0.5 * float(np.sqrt(1 / scale**2 - 1)) if scale < 1 else 0.0  # as frames are reduced: nothing falls between
     smooth = [cv2.GaussianBlur(values, (0, 0), sigma) if sigma else values for values in maps]
     laid = [cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for values in smooth]
-    return np.stack(laid).astype(np.float64) * inside
+    found: Doubles = np.stack(laid).astype(np.float64) * inside
+    return found
 
 
 def density(maps: Doubles) -> Doubles:
     """Each map (..., 64, 64) over its mean: 1 everywhere is an even spread. A map of zeros stays."""
     means = maps.mean(axis=(-2, -1), keepdims=True)
-    return np.divide(maps, means, out=np.zeros_like(maps), where=means > 0)
+    found: Doubles = np.divide(maps, means, out=np.zeros_like(maps), where=means > 0)
+    return found
 
 
 def blank(maps: Doubles) -> npt.NDArray[np.bool_]:
     """Which of the maps (n, h, w) name no place at all: nothing spoke for the class."""
-    found: npt.NDArray[np.bool_] = ~(maps > 0).any(axis=(-2, -1))
-    return found
+    return np.asarray(maps.max(axis=(-2, -1)) <= 0)
 
 
 def agreement(first: Doubles, second: Doubles) -> Doubles:

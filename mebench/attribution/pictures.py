@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patheffects import withStroke
 
 from mebench.attribution.curves import CAVEAT, KINDS, ORDERS, STEPS
@@ -144,8 +145,8 @@ def _bar(figure: Figure, grid: npt.NDArray[np.object_]) -> None:
 
 
 def _figure(width: float, height: float, title: str, warning: str) -> Figure:
-    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.1)  # type: ignore[union-attr]
+    # Without a margin of its own, what stands beside the first column is cut.
+    figure = Figure(figsize=(width, height), dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.1))
     lines = f"{title}\n{warning}" if warning else title
     figure.suptitle(_plain(lines), fontsize=_TITLE, color="#b2182b" if warning else "black")
     return figure

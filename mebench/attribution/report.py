@@ -185,7 +185,8 @@ class Attribution:
     def _game_record(self) -> dict[str, Any] | None:
         if self.game is None:
             return None
-        game, found = self.game, {}
+        game = self.game
+        found: dict[str, Any] = {"quantile": QUANTILE, "tolerance": TOLERANCE}
         present = [name for name in self.classes if game.of_class(name).any()]
         for measure in MEASURES:
             found[measure] = {
@@ -196,7 +197,7 @@ class Attribution:
                 }
                 for name in game.names
             }
-        return {"quantile": QUANTILE, "tolerance": TOLERANCE, **found}
+        return found
 
     def _rival_record(self, measure: Any, name: str) -> dict[str, Any]:
         rival = self.rival.game if self.rival is not None else None
