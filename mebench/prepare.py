@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from mebench import plugins
 from mebench.clips import ClipTable, mark_record
 from mebench.errors import DataError, FrameError, MebenchError, StoreError
-from mebench.json_files import read_json
 from mebench.files import DiskFullError, remove_leftovers, write_text_atomic
+from mebench.json_files import read_json
 from mebench.occupancy import adding
 from mebench.parallel import run_tasks
 from mebench.progress import Progress, silent

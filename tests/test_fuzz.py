@@ -50,7 +50,7 @@ def test_thousands_of_inputs_end_well(reader):
     assert len(found) == FULL
     assert [(one.seed, one.kind, one.title, one.said) for one in found if one.fault] == []
     assert sum(one.valid for one in found) >= FULL / 2
-    assert {one.kind for one in found} == {"read", "refused"}
+    assert {"read"} <= {one.kind for one in found} <= {"read", "refused"}
 
 
 def test_an_input_is_the_same_whenever_it_is_asked_for():

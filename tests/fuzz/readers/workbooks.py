@@ -298,7 +298,10 @@ def sheets(rng: random.Random, draft: Draft, kind: Kind) -> str:
     if how.startswith("copy"):
         body = [list(row) for row in draft.body]
         if how != "copy":
-            body[rng.randrange(len(body))][kind.fields["onset"]] = 1
+            row, last = body[rng.randrange(len(body))], max(kind.fields.values())
+            row[last] = (
+                body[0][last] if row[last] != body[0][last] else next(r[last] for r in body if r[last] != row[last])
+            )
             draft.several = True
         draft.beside[f"{kind.title} (2)"] = [*draft.above, draft.header, *body]
     elif how == "other title":
@@ -445,6 +448,7 @@ def _classes_case(rng: random.Random, place: Place) -> Case:
         path.write_bytes(content)
         return Case(title, False, lambda: casme2.DATASET.load(folder), lambda table: _missed(CASME2_KIND, table))
     title = rng.choice((cells, cells, cells, rows, columns, sheets))(rng, draft, CLASSES_KIND)
+    draft.several &= not title.startswith("sheets")  # further sheets are scratch
     path.write_bytes(draft.content())
     return Case(title, True, lambda: casme2.DATASET.load(folder), lambda table: _classes_judge(draft, table))
 
