@@ -10,6 +10,7 @@ network without attention. Everything is SYNTHETIC and says nothing about faces.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ from mebench.attribution.asking import corpus_targets
 from mebench.attribution.fold import FoldJob, attribute_fold
 from mebench.attribution.game import MEASURES, Game, lead, play
 from mebench.attribution.tables import signed, spelled
+from mebench.clips import canonical_json
 from mebench.demo import MODELS
 from mebench.execute import build_model, plain, recipe_of
 from mebench.files import write_text_atomic
@@ -98,7 +100,8 @@ def trials(place: Path, reading: str, seeds: Sequence[int], corpus_seed: int, jo
     model = build_model("lam", {**MODELS["lam"], "reading": reading}, "cpu")
     inputs = compute_inputs(place, recipe_of(model), [item.clip for item in task.items], jobs=jobs)
     parameters = {key: plain(value) for key, value in model.get_params(deep=False).items() if key != "random_state"}
-    version = f"{model.version}-{inputs.key[:12]}"
+    made_of = canonical_json([model.version, parameters, inputs.key])
+    version = hashlib.sha256(made_of.encode()).hexdigest()[:12]  # what was kept under other settings is not taken
     return {
         f"{reading} corpus {corpus_seed} seed {seed} {fold.id}": Trial(
             reading,

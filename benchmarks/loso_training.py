@@ -11,12 +11,12 @@ its authors trained) or 40 (lam), told from the epochs that were run. The ratio 
 
 import argparse
 import platform
-import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -186,7 +186,13 @@ def measured(way: Way) -> Measured:
     trained(way.network, replace(settings, epochs=way.epochs), X, parts, way.at_once)  # weights end on the processor
     seconds = time.perf_counter() - started
     on_device = torch.cuda.max_memory_allocated() / 2**20 if way.device == "cuda" else 0.0
-    return Measured(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, on_device)
+    return Measured(seconds, peak_mib(), on_device)
+
+
+def peak_mib() -> float:
+    """The peak of this process alone; `ru_maxrss` starts with that of the process which started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def trained(

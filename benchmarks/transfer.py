@@ -283,7 +283,8 @@ def print_table(plan: Plan, corpora: Sequence[int], seeds: Sequence[int], few: S
     print(f"\n{PROTOCOL} on {CORPUS}: {size}, SYNTHETIC")
     print(f"{len(corpora)} corpora, {len(seeds)} seeds each; SD over all of them; difference to scratch, pairwise")
     for number in few:
-        print(f"\ntrained on {number} people {'UF1':>20} {'SD':>6} {'less scratch':>14} {'SD':>6} {'better in':>10}")
+        heads = f"{'UF1':>6} {'SD':>6} {'less scratch':>14} {'SD':>6} {'better in':>10}"
+        print(f"\n{f'trained on {number} people':34} {heads}")
         base = scores(plan, "scratch", corpora, seeds, number)
         for start in STARTS:
             found = scores(plan, start, corpora, seeds, number)
