@@ -24,6 +24,7 @@ EXPECTED = {
     "planted memory": "memory",
     "planted died": "died",
     "planted hang": "hang",
+    "planted busy": "hang",
     "planted sound again": "read",
 }
 

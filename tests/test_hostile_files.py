@@ -76,6 +76,14 @@ class TestWeights:
         with pytest.raises(ModelError, match="is no state dict"):
             load_weights(tmp_path / "w.pt")
 
+    def test_old_formats_are_read_or_refused_without_a_word_of_torch(self, tmp_path):
+        state = {"layer": torch.ones(2)}
+        torch.save(state, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+        assert load_weights(tmp_path / "old.pt").state["layer"].tolist() == [1.0, 1.0]
+        torch.save(state, tmp_path / "new.pt", _use_new_zipfile_serialization=False, pickle_protocol=4)
+        with pytest.raises(ModelError, match="is no file of tensors"):  # warnings are errors here
+            load_weights(tmp_path / "new.pt")
+
     def test_slices_of_larger_tensors_are_plain(self, tmp_path):
         torch.save({"layer": torch.arange(12.0).reshape(3, 4).T[1:]}, tmp_path / "w.pt")
         assert load_weights(tmp_path / "w.pt").state["layer"].tolist()[0] == [1.0, 5.0, 9.0]

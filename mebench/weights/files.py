@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,9 @@ def state_digest(state: Mapping[str, Tensor]) -> str:
 
 def _loaded(data: bytes, where: str) -> Mapping[str, Any]:
     try:
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of old formats and of pickles, which are none of the user's business
+            warnings.simplefilter("ignore")
+            content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as fault:  # a stranger's file: a pickle that names code, an archive cut short, no archive at all
         raise _no_state(where, "it is no file of tensors, or holds more than tensors") from fault
     if not isinstance(content, Mapping):

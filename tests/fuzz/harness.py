@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from mebench.errors import MebenchError
 Kind = Literal["read", "refused", "traceback", "memory", "wrote", "miscount", "hang", "died"]
 FAULTS: tuple[Kind, ...] = ("traceback", "hang", "memory", "died", "wrote", "miscount")
 LIMIT_S = 60.0
-"""How long one input may take by the clock: the slowest sound one takes a second, on a busy machine ten times that."""
+"""How long one input may take: the slowest sound one takes a second, on a busy machine ten times that."""
 _TELLING = 400
 
 Judge = Callable[[Any], str]
@@ -182,14 +183,18 @@ def play(reader: Reader, seed: int, place: Place) -> Outcome:
 
 def _read(case: Case) -> tuple[Kind, str]:
     try:
-        found = case.read()
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            found = case.read()
     except MebenchError as error:
-        fault = _fault_of(error)
+        fault = _fault_of(error) or (f"warned: {told[0].message}" if told else "")
         return ("traceback", fault) if fault else ("refused", f"{type(error).__name__}: {error.what}")
     except MemoryError as error:
         return "memory", _where(error)
     except Exception as error:  # the very thing looked for
         return "traceback", _where(error)
+    if told:  # a user would see it on standard error
+        return "traceback", f"warned: {told[0].category.__name__}: {told[0].message}"
     try:
         said = case.judge(found)
     except Exception as error:

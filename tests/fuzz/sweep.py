@@ -91,23 +91,39 @@ def _records(jobs: Sequence[Job], limit_s: float) -> Iterator[dict[str, list] | 
     try:
         with selectors.DefaultSelector() as ready:
             ready.register(child.stdout, selectors.EVENT_READ)
-            held, limit = b"", START_S
+            held, limit, spent_s = b"", START_S, 0.0
             while True:
-                if not ready.select(limit):
-                    yield None
-                    return
+                while not ready.select(limit):
+                    if _is_stuck(child.pid, limit + spent_s):
+                        yield None
+                        return
                 chunk = os.read(child.stdout.fileno(), 1 << 16)
                 if not chunk:
                     return
                 *lines, held = (held + chunk).split(b"\n")
                 for line in lines:
                     record = json.loads(line)
-                    limit = limit_s if "begun" in record else START_S
+                    limit, spent_s = limit_s if "begun" in record else START_S, _processor_s(child.pid)[1]
                     yield record
     finally:
         child.kill()
         child.wait()
         child.stdout.close()
+
+
+def _is_stuck(pid: int, limit_s: float) -> bool:
+    """Whether a child that said nothing waits for something, or has worked so long; not if it waits for a processor."""
+    state, spent_s = _processor_s(pid)
+    return state not in "RD" or spent_s >= limit_s
+
+
+def _processor_s(pid: int) -> tuple[str, float]:
+    """The state of a process, `R` where it runs or could, and the seconds it ran so far."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return "Z", 0.0
+    return fields[0], (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 __all__ = ["Job", "outcomes", "table"]

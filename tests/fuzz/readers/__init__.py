@@ -42,6 +42,7 @@ PLANTED = {
         "memory": "MEMORY",
         "died": "DIED",
         "hang": "HANG",
+        "busy": "BUSY",
     }.items()
 }
 """Readers with a known fault each: what the test of the harness reads."""

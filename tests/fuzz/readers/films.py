@@ -139,14 +139,19 @@ def _smic_judge(root: Path, table: ClipTable) -> str:
 
 
 def _prepare(place: Place) -> None:
-    root = place.kept / "frames"
-    if not root.exists():
-        write_corpus(root)
-        say(["--home", place.kept / "frames home", "prepare", "casme2", "--data", root, "--jobs", 1])
+    if not (place.kept / "frames").exists():
+        write_corpus(place.kept / "frames")
+
+
+def _prepared(place: Place) -> Path:
+    """A home in which the sound corpus is stored; made when first asked for, because finding faces takes its time."""
+    home = place.kept / "frames home"
+    if not home.exists():
+        say(["--home", home, "prepare", "casme2", "--data", place.kept / "frames", "--jobs", 1])
+    return home
 
 
 def _frames_case(rng: random.Random, place: Place) -> Case:
-    _prepare(place)
     root = place.work / "in"
     shutil.copytree(place.kept / "frames", root)
     clip, other = rng.sample(CLIPS, 2)
@@ -154,6 +159,7 @@ def _frames_case(rng: random.Random, place: Place) -> Case:
     path = root / FOLDER / clip / f"img{number}.jpg"
     title, valid = _frame(rng, path, place)
     if rng.random() < 0.04:
+        _prepared(place)
         command = ["--home", place.home, "prepare", "casme2", "--data", root, "--jobs", 1, "--json"]
         return Case(
             f"prepare: {title}", valid, lambda: say(command), lambda said: _stored_judge(place, clip, other, said)

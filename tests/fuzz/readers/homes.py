@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mebench.files import sidecar
-from mebench.signing import Identity, identity_of
+from mebench.signing import SCHEMA, Identity, identity_of
 from tests.fuzz.harness import Case, Place, Reader
 from tests.fuzz.labs import home_with, lab_of
 from tests.fuzz.spoken import Said, say
@@ -223,8 +223,8 @@ def _truth(root: Path) -> dict[str, str]:
 
 def _identity_case(rng: random.Random, place: Place) -> Case:
     """The file of a lab's key."""
-    identity_of(place.home, "First Lab")
     path = place.home / "identity.json"
+    path.write_text(json.dumps({"schema": SCHEMA, "lab": "First Lab", "secret": rng.randbytes(32).hex()}))
     title, valid = _json(rng, path)
     document: Any = None
     if valid:
@@ -234,7 +234,7 @@ def _identity_case(rng: random.Random, place: Place) -> Case:
     def judge(found: Identity) -> str:
         if document is None:
             return ""
-        same = found.lab == document.get("lab") and found.secret.hex() == str(document.get("secret")).lower()
+        same = found.lab == document.get("lab") and found.secret == bytes.fromhex(document["secret"])
         return "" if same and found.sign(b"x") else f"signs as {found.lab!r:.60}, the file says {document!r:.200}"
 
     return Case(title, valid, lambda: identity_of(place.home, lab), judge)

@@ -33,6 +33,12 @@ def _hang(place: Place) -> None:
     (place.outside / "armed").touch()
 
 
+def _turn(place: Place) -> None:
+    while any(place.outside.glob("armed")):
+        pass
+    (place.outside / "armed").touch()
+
+
 def _write(place: Place) -> None:
     Path("stray.txt").write_text("x")  # the working directory is none of the reader's
 
@@ -55,6 +61,7 @@ RUN = _reader("planted ran", lambda place: os.system("true"))
 MEMORY = _reader("planted memory", lambda place: bytearray(4 << 30))
 DIED = _reader("planted died", lambda place: os._exit(3) if any(place.outside.glob("armed")) else _arm(place))
 HANG = _reader("planted hang", _hang)
+BUSY = _reader("planted busy", _turn)
 
 
 def _arm(place: Place) -> None:
