@@ -181,7 +181,7 @@ def test_inner_folds_fit_their_own_projections_without_the_subjects_they_ask(mon
 
 def test_the_recipe_makes_a_cube_of_grey_levels():
     recipe = parse_recipe(DtsaElm(size=32).inputs())
-    assert str(recipe) == "align(size=32) > grey > tim(frames=32)"
+    assert str(recipe) == "grey > align(size=32) > tim(frames=32)"
     assert recipe.privilege == "interval"
     model = DtsaElm(size=32, ranks=(2, 2, 2), dtsa_ridge=0.1, hidden_grid=(3, 4), random_state=9)
     assert clone(model).get_params() == model.get_params()

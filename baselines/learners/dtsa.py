@@ -124,7 +124,7 @@ class Clips:
         if self.tensors.ndim != 4 or not self.tensors.size:
             raise ModelError(
                 f"DTSA takes tensors (n, a, b, c), not an array of shape {self.tensors.shape}.",
-                "End the recipe in grey frames, such as align(size=64) > grey > tim(64).",
+                "End the recipe in grey frames, such as grey > align(size=64) > tim(64).",
             )
         # a finite sum has finite terms, and costs no copy
         if not np.isfinite(self.tensors.sum(dtype=np.float64)):
@@ -202,7 +202,7 @@ class DtsaElm(ELM):
 
     def inputs(self) -> str:
         """The recipe of the clip as a cube, (size, size, size) uint8."""
-        return f"align(size={self.size}) > grey > tim({self.size})"
+        return f"grey > align(size={self.size}) > tim({self.size})"
 
     def _rows(self, X: Any) -> Clips:
         return Clips(X)

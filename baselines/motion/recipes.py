@@ -22,4 +22,4 @@ def apex_flow(size: int, method: str, strain: str = "") -> str:
 
 
 def _face(size: int) -> str:
-    return f"{call('align', size=size, margin=MARGIN_PX)} > grey"
+    return f"grey > {call('align', size=size, margin=MARGIN_PX)}"

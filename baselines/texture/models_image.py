@@ -148,7 +148,7 @@ class LbpApex(BlockModel):
         """The recipe of the descriptor."""
         names = ("radii", "neighbours", "mapping", "blocks", "interpolation", "style", "overlap")
         described = call("lbp", **{name: getattr(self, name) for name in names})
-        return recipe(call("align", size=self.size), call("apex", source=self.peak), "grey", described)
+        return recipe("grey", call("align", size=self.size), call("apex", source=self.peak), described)
 
     @property
     def margins(self) -> tuple[int, int, int]:
