@@ -205,7 +205,7 @@ def test_parameters_of_the_model_reach_the_descriptor():
     volume = np.random.default_rng(5).integers(0, 256, (4, HEIGHT, WIDTH), dtype=np.uint8)
     model = Hog3d(planes=("xt", "yt"), frames=0, size=96)
     calls = parse_calls(model.inputs())
-    assert [call.name for call in calls] == ["align", "grey", "hog3d"]
+    assert [call.name for call in calls] == ["grey", "align", "hog3d"]
     step = steps_projection.hog3d
     sample = Sample(volume, "frames", face().astype(np.float32), np.zeros((4, 2, 3)), np.zeros(4), fps=200)
     made = step.apply(sample, **step.bind(calls[-1]))

@@ -275,7 +275,7 @@ def test_parameters_of_a_model_reach_the_descriptor(model, step, function):
     grey = noise(11, (6, 40, 30))
     built = model(**SETTINGS, size=96, frames=0)
     calls = parse_calls(built.inputs())
-    assert [call.name for call in calls] == ["align", "grey", step.name]
+    assert [call.name for call in calls] == ["grey", "align", step.name]
     sample = Sample(grey, "frames", np.zeros((68, 2), np.float32), np.zeros((6, 2, 3)), np.zeros(4), fps=200)
     made = step.apply(sample, **step.bind(calls[-1]))
     assert made.kind == "vector"
