@@ -18,6 +18,8 @@ help:
 	@echo 'make readme     write the table of the demo into README.md'
 
 $(STAMP): pyproject.toml constraints.txt
+	@test "$$(df -Pk . | awk 'NR == 2 {print $$4}')" -gt 4194304 || \
+	  { echo 'Less than 4 GiB are free here: the environment takes 2.2, the demonstration 1.3.'; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'setuptools>=77' wheel
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
@@ -30,6 +32,7 @@ test: check
 	$(BIN)/python -m pytest -q
 	$(BIN)/mebench --home build/readme demo --fresh > build/readme.txt
 	$(BIN)/python docs/readme_table.py build/readme
+	rm -rf build/readme
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -q -m slow
