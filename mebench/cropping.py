@@ -30,7 +30,7 @@ State = Literal["stored", "kept", "repaired", "excluded", "failed"]
 MARGIN = 0.12
 """How far the crop reaches beyond the canonical square, as a part of its side: 24 px at 224, room for flow."""
 
-_VERSION = 1
+_VERSION = 2
 """Of everything in this module that decides what is stored; raising it makes `prepare` do every clip again."""
 
 _SIDE = 256

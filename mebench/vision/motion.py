@@ -1,26 +1,45 @@
 """How the head moves through a clip, measured from the onset frame.
 
 Skin texture is tracked by Lucas-Kanade from the onset into every frame, never from frame to frame, so that errors do
-not add up. The points lie on the whole face without eyes and mouth. The usual region, nose and inner eye corners, is
-not used: AU 9 and AU 10 move it as a whole, and a fit on it takes their motion for the head's. On three portraits with
-synthetic AU 4 + 9 + 10 of 2 px (sway of 2 px and half a degree, noise of sigma 2, JPEG 90, blinks) it erred by .6 to
-1.7 px RMS, the whole face under the robust fit below by .03 to .04; the worst of all groups, AU 6 + 12, gave .05.
+not add up. The points lie on the whole face and the forehead without eyes and mouth. The usual region, nose and inner
+eye corners, is not used: AU 9 and AU 10 move it as a whole, and a fit on it takes their motion for the head's. Without
+the forehead AU 12 on both sides, which moves most of the lower face, lost up to 15 % of its motion to the fit. What
+each region costs per action unit stands in docs/vision.md.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from mebench.vision.arrays import Bytes, Doubles, require_frames, require_grey
-from mebench.vision.points import FACE, LEFT_EYE, MOUTH, RIGHT_EYE, Group, checked, inter_ocular
+from mebench.vision.points import (
+    BROWS,
+    CHIN,
+    INNER_EYE_CORNERS,
+    LEFT_EYE,
+    MOUTH,
+    NOSE_BASE,
+    NOSE_BRIDGE,
+    RIGHT_EYE,
+    checked,
+    inter_ocular,
+)
 
-POINTS: Final = 200
-QUALITY: Final = 0.005
-SPACING: Final = 0.05
+Complex: TypeAlias = npt.NDArray[np.complex128]
+Region: TypeAlias = Callable[[tuple[int, int], npt.ArrayLike], Bytes]
+"""From the shape (h, w) of a frame and its landmarks to the mask (h, w), 0 or 255, of what is tracked there."""
+
+POINTS: Final = 400
+QUALITY: Final = 0.002
+SPACING: Final = 0.035
 """At most this many corners, of at least this share of the best corner's strength, this far apart (inter-oculars)."""
+
+FOREHEAD: Final = 0.35
+"""How far, in inter-oculars, the region reaches above the brows: short of hair on most heads."""
 
 EYE_MARGIN: Final = 0.08
 MOUTH_MARGIN: Final = 0.1
@@ -36,11 +55,18 @@ MIN_INLIERS: Final = 8
 MAX_SCALE_CHANGE: Final = 0.05
 """A head does not come 5 % nearer within a micro-expression: such a fit is a failure."""
 
-RESIDUAL_PX: Final = 0.1
-"""Residual at which a point's weight falls to a quarter; tracking noise is .02 to .08 px, weak skin motion above."""
+RESIDUAL_PX: Final = 0.12
+"""Residual at which a point's weight in one frame falls to a quarter; tracking noise is .02 to .08 px."""
 
-REWEIGHTINGS: Final = 20
-POOLINGS: Final = 2
+MOVING_PX: Final = (0.4, 0.03)
+"""Residual over the clip at which trust in a point falls to a quarter: narrowed from the first to the second value by
+`NARROWING`, so that the widest group of points that move as one is found before others are told from it. Noise of
+single frames is smoothed away before, so the last value is close above what remains of it."""
+
+NARROWING: Final = 0.8
+REWEIGHTINGS: Final = 3
+
+NOSE_MARGIN: Final = 0.08
 
 DEAD_ZONE_PX: Final = 0.05
 """A motion that moves no tracked point further is none: on still heads the fit strays by .003 to .015 px (.05 under
@@ -61,27 +87,27 @@ class HeadMotion:
 class _Tracks:
     """Points as complex numbers x + iy: `start` (n,) on the onset, `at` (t, n) in each frame, `seen` (t, n)."""
 
-    start: npt.NDArray[np.complex128]
-    at: npt.NDArray[np.complex128]
+    start: Complex
+    at: Complex
     seen: npt.NDArray[np.bool_]
 
-    def residuals(self, fits: npt.NDArray[np.complex128]) -> Doubles:
-        """Distance (t, n) in px between where a point was seen and where its frame's fit takes it."""
-        return np.abs(fits[:, :1] * self.start + fits[:, 1:] - self.at)
+    def offsets(self, fits: Complex) -> Complex:
+        """From where a point was seen to where its frame's fit takes it, (t, n) px."""
+        return fits[:, :1] * self.start + fits[:, 1:] - self.at
 
 
-def head_motion(frames: Bytes, landmarks: npt.ArrayLike) -> HeadMotion:
+def head_motion(frames: Bytes, landmarks: npt.ArrayLike, region: Region | None = None) -> HeadMotion:
     """The head's motion from frame 0, the onset, to each of the grey frames (t, h, w); landmarks are the onset's.
 
-    A similarity per frame, in three stages: RANSAC (OpenCV's, whose random numbers start equal at each call); iterated
-    Geman-McClure reweighting; and the same with each point's weight taken also from its residual over the whole clip,
-    since skin that moves at the apex leaks into the fit of the frames where it has hardly begun to. A motion in the
-    dead zone becomes the identity. Fewer than 8 agreeing points, or a scale more than 5 % off, flags the frame, which
-    then keeps the transform before it.
+    A similarity per frame, in two stages: RANSAC (OpenCV's, whose random numbers start equal at each call), then
+    Geman-McClure reweighting, in which a point counts as little as it moves against the head over the whole clip. A
+    motion in the dead zone becomes the identity. Fewer than 8 agreeing points, or a scale more than 5 % off, flags the
+    frame, which then keeps the transform before it. `region` is where points are looked for, by default
+    `tracking_region`.
     """
     require_frames(frames, "The frames to track")
     require_grey(frames[0], "The onset frame")
-    points = _points(frames[0], checked(landmarks))
+    points = _points(frames[0], checked(landmarks), region or tracking_region)
     if len(points) < MIN_INLIERS:
         return _untracked(len(frames))
     tracks = _track(frames, points)
@@ -92,17 +118,25 @@ def head_motion(frames: Bytes, landmarks: npt.ArrayLike) -> HeadMotion:
 
 
 def tracking_region(shape: tuple[int, int], landmarks: npt.ArrayLike) -> Bytes:
-    """The mask (h, w), 0 or 255, of the skin that is tracked: the landmarks' hull without eyes, mouth and rim."""
+    """The mask (h, w), 0 or 255, of the skin that is tracked: face and forehead without eyes, mouth and rim."""
     points, unit = checked(landmarks), inter_ocular(landmarks)
-    region = _grown(_hull(shape, points, FACE), -JAW_MARGIN * unit)
+    up = points[list(NOSE_BRIDGE)].mean(axis=0) - points[CHIN]
+    forehead = points[list(BROWS)] + FOREHEAD * unit * up / np.hypot(*up)
+    region = _grown(_hull(shape, np.vstack([points, forehead])), -JAW_MARGIN * unit)
     for group, margin in ((LEFT_EYE, EYE_MARGIN), (RIGHT_EYE, EYE_MARGIN), (MOUTH, MOUTH_MARGIN)):
-        region &= ~_grown(_hull(shape, points, group), margin * unit)
+        region &= ~_grown(_hull(shape, points[list(group)]), margin * unit)
     return region
 
 
-def _hull(shape: tuple[int, int], points: Doubles, group: Group) -> Bytes:
+def nose_region(shape: tuple[int, int], landmarks: npt.ArrayLike) -> Bytes:
+    """The mask (h, w) of nose and inner eye corners, which papers call stable; AU 4, 6, 7, 9 and 10 move it."""
+    points = checked(landmarks)[[*NOSE_BRIDGE, NOSE_BASE[0], NOSE_BASE[-1], *INNER_EYE_CORNERS]]
+    return _grown(_hull(shape, points), NOSE_MARGIN * inter_ocular(landmarks))
+
+
+def _hull(shape: tuple[int, int], points: Doubles) -> Bytes:
     mask = np.zeros(shape, dtype=np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(points[list(group)]).astype(np.int32)), 255)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(points).astype(np.int32)), 255)
     return mask
 
 
@@ -114,11 +148,11 @@ def _grown(mask: Bytes, margin_px: float) -> Bytes:
     return np.asarray(change(mask, disc), dtype=np.uint8)
 
 
-def _points(onset: Bytes, landmarks: Doubles) -> npt.NDArray[np.float32]:
+def _points(onset: Bytes, landmarks: Doubles, region: Region) -> npt.NDArray[np.float32]:
     """Corners (n, 2) worth tracking, n possibly 0."""
     height, width = onset.shape
-    region = tracking_region((height, width), landmarks)
-    found: Any = cv2.goodFeaturesToTrack(onset, POINTS, QUALITY, SPACING * inter_ocular(landmarks), mask=region)
+    mask = region((height, width), landmarks)
+    found: Any = cv2.goodFeaturesToTrack(onset, POINTS, QUALITY, SPACING * inter_ocular(landmarks), mask=mask)
     return np.zeros((0, 2), np.float32) if found is None else np.asarray(found, np.float32).reshape(-1, 2)
 
 
@@ -133,11 +167,11 @@ def _track(frames: Bytes, points: npt.NDArray[np.float32]) -> _Tracks:
     return _Tracks(_complex(points), _complex(at), seen)
 
 
-def _complex(points: npt.NDArray[np.float32]) -> npt.NDArray[np.complex128]:
+def _complex(points: npt.NDArray[np.float32]) -> Complex:
     return points[..., 0].astype(np.float64) + 1j * points[..., 1].astype(np.float64)
 
 
-def _ransac(tracks: _Tracks) -> npt.NDArray[np.complex128]:
+def _ransac(tracks: _Tracks) -> Complex:
     """A first fit (t, 2) per frame, (a, b) of a·z + b; 0 where there is none, the identity for the onset."""
     fits = np.zeros((len(tracks.at), 2), dtype=np.complex128)
     fits[0] = 1, 0
@@ -150,38 +184,51 @@ def _ransac(tracks: _Tracks) -> npt.NDArray[np.complex128]:
     return fits
 
 
-def _refine(tracks: _Tracks, fits: npt.NDArray[np.complex128]) -> npt.NDArray[np.complex128]:
-    """The fits after reweighting, first within each frame, then with trust in points pooled over the frames that
-    hold."""
-    trust = np.ones(len(tracks.start))
-    for pooling in range(POOLINGS + 1):
-        if pooling:
-            counted = tracks.seen & _holds(fits, _inliers(tracks, fits))[:, None]
-            squares = np.where(counted, tracks.residuals(fits) ** 2, 0).sum(axis=0)
-            trust = _weight(np.sqrt(squares / np.maximum(counted.sum(axis=0), 1)))
+def _refine(tracks: _Tracks, fits: Complex) -> Complex:
+    """The fits after reweighting, each point trusted by how it moves over the frames that hold, ever more strictly."""
+    moving, last = MOVING_PX
+    while True:
         for _ in range(REWEIGHTINGS):
-            fits = _weighted_fit(tracks, trust * _weight(tracks.residuals(fits)) * tracks.seen)
-    return fits
+            trust = _weight(_unrest(tracks, fits), moving)
+            single = _weight(np.abs(tracks.offsets(fits)), max(RESIDUAL_PX, moving))
+            fits = _weighted_fit(tracks, trust * single * tracks.seen)
+        if moving <= last:
+            return fits
+        moving = max(moving * NARROWING, last)
 
 
-def _inliers(tracks: _Tracks, fits: npt.NDArray[np.complex128]) -> npt.NDArray[np.int64]:
-    agree = (tracks.residuals(fits) < RANSAC_PX) & tracks.seen
+def _unrest(tracks: _Tracks, fits: Complex) -> Doubles:
+    """How far each point strays from the fits over the clip, (n,) RMS px, without the noise of single frames."""
+    counted = (tracks.seen & _holds(fits, _inliers(tracks, fits))[:, None]).astype(np.float64)
+    near = np.maximum(_smoothed(counted), np.finfo(np.float64).tiny)
+    strayed = _smoothed(tracks.offsets(fits) * counted) / near
+    return np.sqrt((np.abs(strayed) ** 2 * counted).sum(axis=0) / np.maximum(counted.sum(axis=0), 1))
+
+
+def _smoothed(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The mean of each frame (twice) and its neighbours; the ends have themselves for neighbours."""
+    before, after = np.concatenate([values[:1], values[:-1]]), np.concatenate([values[1:], values[-1:]])
+    return (before + 2 * values + after) / 4
+
+
+def _inliers(tracks: _Tracks, fits: Complex) -> npt.NDArray[np.int64]:
+    agree = (np.abs(tracks.offsets(fits)) < RANSAC_PX) & tracks.seen
     return np.asarray(agree.sum(axis=1), dtype=np.int64)
 
 
-def _holds(fits: npt.NDArray[np.complex128], inliers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def _holds(fits: Complex, inliers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Which frames' fits are supported and keep the head's size."""
     size_kept = np.abs(np.abs(fits[:, 0]) - 1) <= MAX_SCALE_CHANGE
     return np.asarray((inliers >= MIN_INLIERS) & size_kept, dtype=np.bool_)
 
 
-def _weight(residuals: Doubles) -> Doubles:
+def _weight(residuals: Doubles, scale: float) -> Doubles:
     """Geman-McClure weights of residuals in px."""
-    weights: Doubles = 1 / (1 + (residuals / RESIDUAL_PX) ** 2) ** 2
+    weights: Doubles = 1 / (1 + (residuals / scale) ** 2) ** 2
     return weights
 
 
-def _weighted_fit(tracks: _Tracks, weights: Doubles) -> npt.NDArray[np.complex128]:
+def _weighted_fit(tracks: _Tracks, weights: Doubles) -> Complex:
     """The similarity of every frame (t, 2) by weighted least squares, `alignment.similarity` in complex form."""
     share = weights / np.maximum(weights.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     start_mean, at_mean = share @ tracks.start, (share * tracks.at).sum(axis=1)
@@ -191,9 +238,7 @@ def _weighted_fit(tracks: _Tracks, weights: Doubles) -> npt.NDArray[np.complex12
     return np.column_stack([turn, at_mean - turn * start_mean])
 
 
-def _settled(
-    tracks: _Tracks, fits: npt.NDArray[np.complex128], flagged: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.complex128]:
+def _settled(tracks: _Tracks, fits: Complex, flagged: npt.NDArray[np.bool_]) -> Complex:
     """The fits with still frames at the identity and flagged frames at the fit before them."""
     moved = np.abs(fits[:, :1] * tracks.start + fits[:, 1:] - tracks.start).max(axis=1)
     settled = np.where((moved < DEAD_ZONE_PX)[:, None], np.array([1, 0], dtype=np.complex128), fits)
@@ -203,7 +248,7 @@ def _settled(
     return settled
 
 
-def _transforms(fits: npt.NDArray[np.complex128]) -> Doubles:
+def _transforms(fits: Complex) -> Doubles:
     a, b = fits.T
     rows = [[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]]
     return np.moveaxis(np.array(rows, dtype=np.float64), -1, 0)
