@@ -1,32 +1,54 @@
-"""From a request on the command line to runs on disk: tables, task, inputs, then folds, in workers."""
+"""From a request on the command line to runs on disk: tables, task, inputs, then folds, wherever tasks run."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
-from mebench import checkpoints, plugins, runs
+from mebench import plugins, runs
 from mebench.api import aggregate_of
 from mebench.corpora import given_tables, tables_for, unavailable
 from mebench.errors import UsageError
 from mebench.evaluation import Inputs, blank_inputs
-from mebench.fold_jobs import FoldJob, FoldResult, build_model, group_name, run_fold, run_folds
-from mebench.grouping import grouped, most_folds
+from mebench.fitting import Part, run_missing
+from mebench.fold_jobs import FoldJob, FoldResult, build_model, run_fold
+from mebench.grouping import most_folds
 from mebench.inputs import compute_inputs, parse_recipe
 from mebench.occupancy import adding
-from mebench.parallel import run_tasks
-from mebench.peeked import asked_per_epoch, check_peeking, inflation_of
+from mebench.peeked import check_peeking, inflation_of
 from mebench.progress import Progress, silent
-from mebench.protocol import Fold, Protocol, Suite, Task, load_protocol, resolve
+from mebench.protocol import Protocol, Suite, Task, load_protocol, resolve
 from mebench.requests import MemberReport, Request, RunReport
-from mebench.runs import RunSpec, SeedRun, StoredRun
+from mebench.runs import RunSpec, StoredRun
 from mebench.verdicts import Identity
 from mebench.weights.declared import declared, recorded, refuse_overlap, remarks, settled, weight_facts, weights_of
 
 NO_INPUT = "none"
 PROBED_CLIPS = 6  # enough to see past the first, which compiles and loads
+
+Befell = list[tuple[Part, str]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that was looked at: its tasks, the protocols left out with the reason, and what is said of a start."""
+
+    request: Request
+    tasks: tuple[Task, ...]
+    left_out: Mapping[str, str]
+    starting: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """One protocol of a request, open for its folds: one part per seed, clips without input, and what is to be said."""
+
+    parts: tuple[Part, ...]
+    missing: Mapping[str, str]
+    notes: tuple[str, ...]
+    alone: bool
+    """Whether its folds run in this process: they are done before a worker has started, or fill a device."""
 
 
 def run_request(request: Request, *, jobs: int = 1, progress: Progress = silent) -> RunReport:
@@ -34,8 +56,26 @@ def run_request(request: Request, *, jobs: int = 1, progress: Progress = silent)
 
     Raises DataError where none is.
     """
+    asked = asked_of(request)
+    with adding(request.home), ExitStack() as held:
+        if request.estimate:
+            members = [estimate(asked.request, task, jobs, progress) for task in asked.tasks]
+        else:
+            opened = [opened_of(asked, task, jobs, progress, held) for task in asked.tasks]
+            befell = fit_opened(opened, jobs, progress)
+            members = [report_of(one, befell) for one in opened]
+    said = [(*asked.starting, *remarks(_declared(asked.request), task)) for task in asked.tasks]
+    members = [replace(m, notes=(*m.notes, *notes)) for m, notes in zip(members, said, strict=True)]
+    return RunReport(tuple(members), asked.left_out)
+
+
+def asked_of(request: Request) -> Asked:
+    """The request, looked at: whatever is wrong with it is told before any work.
+
+    Raises DataError where no corpus of it is at hand.
+    """
     request = replace(request, settings=settled(request.home, _factory(request), request.settings))
-    model = requested_model(request)  # a wrong name, parameter or file of weights is told before any work
+    model = requested_model(request)  # a wrong name, parameter or file of weights
     starting = tuple(model.start_notes()) if hasattr(model, "start_notes") else ()
     given = given_tables(request.data, request.annotations, corrections=request.corrections)
     wanted = _members(request)
@@ -43,18 +83,17 @@ def run_request(request: Request, *, jobs: int = 1, progress: Progress = silent)
     left_out = {name: fault for name, fault in faults.items() if fault}
     if len(left_out) == len(wanted):
         raise next(iter(left_out.values()))
-    perform = estimate if request.estimate else _run_member
-    members = []
+    tasks = []
     for protocol in wanted:
         if protocol.name not in left_out:
             tables = tables_for(protocol, request.home, given)
-            task = resolve(protocol, tables, allow_partial=request.allow_partial)
-            refuse_overlap(declared(request.home, model), task)
-            with adding(request.home):
-                member = perform(request, task, jobs, progress)
-            said = (*starting, *remarks(declared(request.home, model), task))
-            members.append(replace(member, notes=(*member.notes, *said)))
-    return RunReport(tuple(members), {name: fault.what for name, fault in left_out.items()})
+            tasks.append(resolve(protocol, tables, allow_partial=request.allow_partial))
+            refuse_overlap(declared(request.home, model), tasks[-1])
+    return Asked(request, tuple(tasks), {name: fault.what for name, fault in left_out.items()}, starting)
+
+
+def _declared(request: Request) -> Any:
+    return declared(request.home, requested_model(request))
 
 
 def requested_model(request: Request) -> Any:
@@ -168,35 +207,52 @@ def _members(request: Request) -> Sequence[Protocol]:
     return chosen
 
 
-def _run_member(request: Request, task: Task, jobs: int, progress: Progress) -> MemberReport:
+def opened_of(asked: Asked, task: Task, jobs: int, progress: Progress, held: ExitStack) -> Opened:
+    """One protocol of the request with its inputs made and its seeds open, locked for as long as `held` lasts."""
+    request = asked.request
     model = requested_model(request)
     recipe = recipe_of(model)
     inputs, input_key, missing = _inputs(request, task, recipe, jobs, progress)
     spec = spec_of(request, task, model, recipe, input_key)
     facts = _manifest_facts(request, task, inputs, missing)
     most = most_folds(model, task, inputs, request.folds_at_once)
-    # What looks at nothing is done before a worker has started; folds that fill a device are not joined by others.
-    workers = 1 if recipe == NO_INPUT or (most > 1 and request.folds_at_once is None) else jobs
     if request.measure_peeking:
         check_peeking(model, task)
-    failed: dict[str, str] = {}
-    notes = _preset_notes(request)
-    seed_runs: list[SeedRun] = []
-    done = 0
+    parts, notes = [], _preset_notes(request)
     for seed in range(request.seeds):
-        seed_run = runs.open_seed(request.home, spec, seed, facts, fresh=request.fresh)
-        with runs.locked(seed_run, f"{request.shard[0]}/{request.shard[1]}"):
-            notes += [f"fold {f.id} (seed {seed}) was damaged: redone" for f in task.folds if seed_run.damaged(f.id)]
-            run_missing(request, task, spec, seed_run, inputs, workers, progress, most)
-        seed_run.finish()
-        done += sum(seed_run.done(fold.id) for fold in task.folds)
-        failed |= {f"{fold} (seed {seed})": what for fold, what in seed_run.failures().items()}
-        seed_runs.append(seed_run)
-    inflation = inflation_of(StoredRun(spec.id, tuple(seed_runs))) if request.measure_peeking else None
-    notes += inflation.lines() if inflation else []
-    folder = runs.run_folder(request.home, spec)
-    folds = len(task.folds) * request.seeds
-    return MemberReport(task.protocol.name, spec.id, folder, folds, done, failed, missing, tuple(notes))
+        one = runs.open_seed(request.home, spec, seed, facts, fresh=request.fresh)
+        held.enter_context(runs.locked(one, f"{request.shard[0]}/{request.shard[1]}"))
+        notes += [f"fold {f.id} (seed {seed}) was damaged: redone" for f in task.folds if one.damaged(f.id)]
+        parts.append(Part(request, task, spec, one, inputs, most))
+    alone = recipe == NO_INPUT or (most > 1 and request.folds_at_once is None)
+    return Opened(tuple(parts), missing, tuple(notes), alone)
+
+
+def fit_opened(opened: Sequence[Opened], jobs: int, progress: Progress) -> Befell:
+    """Fits what is not done of all these, together; what befell which part on the way, in words."""
+    notes: Befell = []
+    for alone in (True, False):
+        parts = [part for one in opened if one.alone is alone for part in one.parts]
+        notes += run_missing(parts, 1 if alone else jobs, progress) if parts else []
+    return notes
+
+
+def report_of(opened: Opened, befell: Befell) -> MemberReport:
+    """What became of one protocol of a request; its predictions are put together where every fold is done."""
+    first = opened.parts[0]
+    failed: dict[str, str] = {}
+    done = 0
+    for part in opened.parts:
+        part.seed_run.finish()
+        done += sum(part.seed_run.done(fold.id) for fold in part.task.folds)
+        failed |= {f"{fold} (seed {part.seed_run.seed})": what for fold, what in part.seed_run.failures().items()}
+    run = StoredRun(first.spec.id, tuple(part.seed_run for part in opened.parts))
+    inflation = inflation_of(run) if first.request.measure_peeking else None
+    said = (note for part, note in befell if part in opened.parts)
+    notes = (*opened.notes, *said, *(inflation.lines() if inflation else ()))
+    folder = runs.run_folder(first.request.home, first.spec)
+    folds = len(first.task.folds) * len(opened.parts)
+    return MemberReport(first.task.protocol.name, first.spec.id, folder, folds, done, failed, opened.missing, notes)
 
 
 def _inputs(
@@ -207,88 +263,6 @@ def _inputs(
         return blank_inputs(task), NO_INPUT, {}
     made = compute_inputs(request.home, recipe, [item.clip for item in task.items], jobs=jobs, progress=progress)
     return made, made.key, made.missing
-
-
-def run_missing(
-    request: Request,
-    task: Task,
-    spec: RunSpec,
-    seed_run: SeedRun,
-    inputs: Inputs,
-    jobs: int,
-    progress: Progress,
-    most: int = 1,
-) -> None:
-    """Nothing; the folds of a seed that are not done are fitted, `most` at once, each stored as it finishes."""
-    groups = _pending(request, task, seed_run, inputs, most)
-    pending = [fold for group in groups for fold in group]
-    states = seed_run.states(*request.shard)
-    for folder in states.glob("*"):
-        if folder.name not in map(group_name, groups):
-            checkpoints.drop(folder)  # left by a process that was killed after it had stored the folds
-    if any(seed_run.done(fold.id) for fold in task.folds):
-        runs.note_tried(request.home, spec)  # killed between a fold and its entry, it would never be counted
-    total, ended = len(task.folds), len(task.folds) - len(pending)
-    for group, results in _results(request, task, groups, seed_run.seed, inputs, jobs, states):
-        for fold, result in zip(group, results, strict=True):
-            _store(seed_run, fold.id, result, peek=request.measure_peeking)
-            if not result.what:
-                runs.note_tried(request.home, spec)
-            ended += 1
-            progress(ended, total, f"{task.protocol.name} seed {seed_run.seed} fold {fold.id}")
-        checkpoints.drop(states / group_name(group))
-    with suppress(OSError):  # another shard's states may stand beside
-        states.rmdir()
-        states.parent.rmdir()
-
-
-def _store(seed_run: SeedRun, fold: str, result: FoldResult, *, peek: bool) -> None:
-    if result.what:
-        seed_run.save_failure(fold, result.what, result.trace)
-        return
-    if result.notes is not None and (peek or not result.notes.empty):
-        seed_run.save_notes(fold, result.notes)
-    if not seed_run.done(fold):  # one that is done was asked once more, for its epochs: what it predicted stays
-        seed_run.save_fold(fold, result.rows, result.cost)
-
-
-def _results(
-    request: Request,
-    task: Task,
-    groups: Sequence[tuple[Fold, ...]],
-    seed: int,
-    inputs: Inputs,
-    jobs: int,
-    states: Path,
-) -> Iterator[tuple[tuple[Fold, ...], tuple[FoldResult, ...]]]:
-    by_name = {group_name(group): group for group in groups}
-    work = {
-        name: FoldJob.of(request, task, first, inputs, seed, beside=tuple(beside), states=states / name)
-        for name, (first, *beside) in by_name.items()
-    }
-    for outcome in run_tasks(run_folds, work, jobs=jobs):
-        group = by_name[outcome.name]
-        lost = FoldResult(what=outcome.error.what) if outcome.error else FoldResult()
-        yield group, outcome.value or (lost,) * len(group)
-
-
-def _pending(request: Request, task: Task, seed_run: SeedRun, inputs: Inputs, most: int) -> list[tuple[Fold, ...]]:
-    """The folds of this shard that are to be fitted, those that are fitted at once together.
-
-    Who stands with whom does not hang on what is done: the same folds stand together when a run goes on.
-    """
-    first, last = request.shard
-    own = [fold for i, fold in enumerate(task.folds) if i % last == first - 1]
-    waiting = [
-        tuple(fold for fold in group if not _is_done(request, seed_run, fold)) for group in grouped(own, inputs, most)
-    ]
-    return [group for group in waiting if group]
-
-
-def _is_done(request: Request, seed_run: SeedRun, fold: Fold) -> bool:
-    if not seed_run.done(fold.id):
-        return False
-    return not request.measure_peeking or asked_per_epoch(seed_run.notes(fold.id))
 
 
 def _preset_notes(request: Request) -> list[str]:
@@ -335,15 +309,20 @@ def plain(value: Any) -> Any:
 
 __all__ = [
     "NO_INPUT",
+    "Asked",
     "FoldJob",
+    "Opened",
+    "asked_of",
     "build_model",
     "estimate",
+    "fit_opened",
     "identity_of",
+    "opened_of",
     "plain",
     "recipe_of",
+    "report_of",
     "requested_model",
     "run_fold",
-    "run_missing",
     "run_request",
     "spec_of",
     "timed_fold",

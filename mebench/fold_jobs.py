@@ -5,7 +5,7 @@ import math
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,14 @@ class FoldJob:
             states=states,
             every_s=request.checkpoint_s,
         )
+
+    def parted(self) -> tuple["FoldJob", Inputs]:
+        """The job without anything that lies on this machine's disk, and the inputs: what travels to another one."""
+        return replace(self, inputs={}, states=None), self.inputs
+
+    def joined(self, inputs: Inputs) -> "FoldJob":
+        """The job with its inputs again."""
+        return replace(self, inputs=inputs)
 
     @property
     def folds(self) -> tuple[Fold, ...]:

@@ -1,7 +1,8 @@
 """Tasks in worker processes: one thread each, results as they come, a dead worker a record and not a hang.
 
 `concurrent.futures` gives up on every waiting task when one worker dies and cannot say which task killed it. Here each
-worker holds one task at a time, so the parent knows; the worker is replaced and the others never notice.
+worker holds one task at a time, so the parent knows; the worker is replaced and the others never notice. `executing`
+hands the tasks to an `Executor` instead, such as a cluster.
 """
 
 import os
@@ -11,11 +12,12 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from mebench.errors import MebenchError
 
@@ -35,11 +37,39 @@ _GRACE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[R]):
-    """What became of one task: its `value`, or the `error` that ended it."""
+    """What became of one task: its `value`, or the `error` that ended it.
+
+    `lost` counts the workers that went away while they held it; the task was begun anew on another.
+    """
 
     name: str
     value: R | None = None
     error: MebenchError | None = None
+    lost: int = 0
+
+
+class Executor(Protocol):
+    """Somewhere else where tasks run: an outcome for every one of them, as they end, as `run_tasks` promises it.
+
+    `jobs` is how many processes this machine may use for what cannot be sent away.
+    """
+
+    def run(self, function: Callable[[T], R], tasks: Mapping[str, T], *, jobs: int) -> Iterator[Outcome[R]]:
+        """The outcomes of `function(task)`; closing the iterator gives up what is not done."""
+        ...
+
+
+_ELSEWHERE: ContextVar[Executor | None] = ContextVar("mebench executor", default=None)
+
+
+@contextmanager
+def executing(executor: Executor | None) -> Iterator[None]:
+    """Within it, `run_tasks` hands its tasks to this executor; None is this machine."""
+    token = _ELSEWHERE.set(executor)
+    try:
+        yield
+    finally:
+        _ELSEWHERE.reset(token)
 
 
 def run_tasks(function: Callable[[T], R], tasks: Mapping[str, T], *, jobs: int = 1) -> Iterator[Outcome[R]]:
@@ -50,9 +80,15 @@ def run_tasks(function: Callable[[T], R], tasks: Mapping[str, T], *, jobs: int =
     is a fault of the program and is raised here as `RuntimeError` with the worker's traceback. Closing the iterator,
     Ctrl-C included, stops the workers.
     """
+    executor = _ELSEWHERE.get()
+    yield from run_here(function, tasks, jobs=jobs) if executor is None else executor.run(function, tasks, jobs=jobs)
+
+
+def run_here(function: Callable[[T], R], tasks: Mapping[str, T], *, jobs: int = 1) -> Iterator[Outcome[R]]:
+    """As `run_tasks`, on this machine whatever the executor."""
     if jobs <= 1 or len(tasks) <= 1:
         with one_thread():
-            yield from (_attempt(function, name, task) for name, task in tasks.items())
+            yield from (attempt(function, name, task) for name, task in tasks.items())
     else:
         yield from _run_in_workers(function, tasks, min(jobs, len(tasks)))
 
@@ -83,7 +119,8 @@ def _set_threads(counts: Mapping[str, int]) -> None:
         getattr(sys.modules[name], change[name])(threads)
 
 
-def _attempt(function: Callable[[T], R], name: str, task: T) -> Outcome[R]:
+def attempt(function: Callable[[T], R], name: str, task: T) -> Outcome[R]:
+    """The outcome of one task in this process; what is no `MebenchError` is raised."""
     try:
         return Outcome(name, value=function(task))
     except MebenchError as error:
@@ -160,7 +197,7 @@ def _work(pipe: Connection, function: Callable[[T], R]) -> None:
         while True:
             name, task = pipe.recv()
             try:
-                answer: Outcome[R] | str = _attempt(function, name, task)
+                answer: Outcome[R] | str = attempt(function, name, task)
             except Exception:  # carried to the parent, which raises it
                 answer = traceback.format_exc()
             pipe.send(answer)
@@ -204,4 +241,4 @@ def _death(name: str, exit_code: int | None) -> MebenchError:
     )
 
 
-__all__ = ["Outcome", "one_thread", "run_tasks"]
+__all__ = ["Executor", "Outcome", "attempt", "executing", "one_thread", "run_here", "run_tasks"]

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from mebench.errors import ModelError, UnknownName, UsageError
 
-Kind = Literal["dataset", "model", "protocol", "still"]
+Kind = Literal["dataset", "executor", "model", "protocol", "still"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,13 +121,15 @@ class SeedRun:
             return "complete"
         return "failed" if self.failures() else "incomplete"
 
-    def save_fold(self, fold: str, rows: Sequence[Prediction], cost: Cost | None = None) -> None:
+    def save_fold(self, fold: str, rows: Sequence[Prediction], cost: Cost | None = None, *, lost: int = 0) -> None:
         """Writes the fold's predictions, then their digest: a kill between the two leaves the fold undone.
 
-        What the fold cost stands with the digest, so that predictions are the same bytes however long they took.
+        What the fold cost, and how many workers were lost over it, stands with the digest, so that predictions are the
+        same bytes however they came about.
         """
         made = Predictions(self.manifest["spec"]["protocol"], self.classes, tuple(rows))
-        write_sealed(self._fold_file(fold, ".csv"), made.to_csv().encode(), cost.notes() if cost else {})
+        said = (cost.notes() if cost else {}) | ({"workers-lost": str(lost)} if lost else {})
+        write_sealed(self._fold_file(fold, ".csv"), made.to_csv().encode(), said)
         self._fold_file(fold, ".failed.json").unlink(missing_ok=True)
 
     def save_notes(self, fold: str, notes: FoldNotes) -> None:

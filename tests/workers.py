@@ -3,7 +3,10 @@
 import os
 import signal
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mebench.errors import FrameError
 
@@ -41,3 +44,42 @@ def sleep_and_note(path: Path) -> None:
         time.sleep(60)
     finally:
         path.with_suffix(".tidy").touch()
+
+
+def die_once(marker: Path) -> int:
+    """Kills its process the first time, and answers with the process that came through."""
+    if not marker.exists():
+        marker.write_text("")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+
+
+def die_always(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A task that can travel with its arrays; `place` is on the disk of whoever made it."""
+
+    factor: float
+    place: Path | None
+    arrays: Mapping[str, Any]
+
+    def parted(self) -> "tuple[Carried, Mapping[str, Any]]":
+        return replace(self, place=None, arrays={}), self.arrays
+
+    def joined(self, inputs: Mapping[str, Any]) -> "Carried":
+        return replace(self, arrays=inputs)
+
+
+def weigh(task: Carried) -> tuple[float, bool, int]:
+    return task.factor * sum(float(a.sum()) for a in task.arrays.values()), task.place is None, os.getpid()
+
+
+def own_process(_: int) -> int:
+    return os.getpid()
+
+
+def never(*_: Any) -> bool:
+    return False

@@ -21,7 +21,8 @@ from mebench.audit.units import unit_reference
 from mebench.comparing import between, counts_of, probability, signed
 from mebench.comparison import Comparison, compare
 from mebench.errors import DataError, RunError, UsageError
-from mebench.execute import NO_INPUT, run_missing
+from mebench.execute import NO_INPUT
+from mebench.fitting import Part, run_missing
 from mebench.intervals import COVERAGE_NOTE, Interval, intervals_of
 from mebench.kept_json import keep_json, read_kept
 from mebench.leaderboard import SYNTHETIC_WARNING
@@ -227,9 +228,8 @@ def _condition(own: OwnRun, name: str, folder: Path, jobs: int, progress: Progre
         missing = dict(inputs.missing)
         keep_json(place / "missing.json", _MISSING, missing)
         if inputs:
-            spec, workers = own.spec, own.workers(jobs)
-            for one in seeds:
-                run_missing(own.request, own.task, spec, one, inputs, workers, progress, own.folds_at_once)
+            parts = [Part(own.request, own.task, own.spec, one, inputs, own.folds_at_once) for one in seeds]
+            run_missing(parts, own.workers(jobs), progress)
     clips_left = sum(item.id in own.inputs for item in own.task.items) - len(missing)
     failed = {fold: what for one in seeds for fold, what in one.failures().items()}
     if failed or any(one.status() != "complete" for one in seeds):

@@ -88,6 +88,15 @@ home_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 jobs_option = click.option("--jobs", type=click.IntRange(1), help="Worker processes [one per core].")
+executor_options = options_of(
+    click.option(
+        "--executor",
+        default="local",
+        show_default=True,
+        help="Where the work is done: local, dask, or another that is installed.",
+    ),
+    click.option("--scheduler", metavar="ADDRESS", help="The executor's scheduler, such as tcp://HOST:8786."),
+)
 data_options = options_of(
     click.option("--data", "data", multiple=True, metavar="DATASET=DIR", help="Annotations of a corpus; repeatable."),
     click.option(

@@ -7,7 +7,17 @@ from typing import Any
 import click
 
 from mebench.errors import UsageError
-from mebench.verbs.console import FOLDER, UNFINISHED, emit, home_option, jobs_of, jobs_option, json_option, tell
+from mebench.verbs.console import (
+    FOLDER,
+    UNFINISHED,
+    emit,
+    executor_options,
+    home_option,
+    jobs_of,
+    jobs_option,
+    json_option,
+    tell,
+)
 
 
 @click.command()
@@ -45,16 +55,19 @@ def check(**options: Any) -> int:
     help="What to do where no face is found on the onset frame.",
 )
 @jobs_option
+@executor_options
 @json_option
 @home_option
 def prepare(**options: Any) -> int:
     """Find faces, landmarks and head motion in DATASET, and store the face crops."""
     from mebench.corpora import dataset as reader
+    from mebench.executors import chosen
     from mebench.prepare import prepare as run_prepare
     from mebench.progress import bar
 
     corpus = reader(options["dataset"])
-    with bar(f"prepare {corpus.name}") as progress:
+    places = [options["home"], options["data"].absolute()]
+    with chosen(options["executor"], options["scheduler"], places), bar(f"prepare {corpus.name}") as progress:
         report = run_prepare(
             corpus,
             options["data"],

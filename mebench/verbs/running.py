@@ -11,6 +11,7 @@ from mebench.verbs.console import (
     command_line,
     data_options,
     emit,
+    executor_options,
     home_option,
     jobs_of,
     jobs_option,
@@ -55,22 +56,45 @@ def demo(home: Path, jobs: int | None, fresh: bool) -> int:  # noqa: FBT001
 )
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @jobs_option
+@executor_options
 @json_option
 @home_option
 def run(**options: Any) -> int:
     """Train and test MODEL (a name or file.py:Class) on every fold of a protocol; the same command resumes."""
     from mebench.execute import run_request
+    from mebench.executors import chosen
     from mebench.progress import bar
     from mebench.requests import Request
 
     request = Request.of(options, command=command_line())
-    with bar(f"run {options['model']}") as progress:
+    places = [options["home"]]
+    with chosen(options["executor"], options["scheduler"], places), bar(f"run {options['model']}") as progress:
         report = run_request(request, jobs=jobs_of(options["jobs"]), progress=progress)
     emit(report.record()) if options["as_json"] else tell(report.text())
     return 0 if report.complete else UNFINISHED
 
 
-@click.command()
+class _Networks(click.Group):
+    """Trainings by the name of the network; any name that is not a command of its own is a model's."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The training of the network that is named first."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            return "MODEL", self.get_command(ctx, "MODEL"), args
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Networks)
+def pretrain() -> None:
+    """Train a network for others to start from: MODEL on stills of posed expressions, or the magnifier.
+
+    `mebench pretrain lam --data ck-plus=DIR` and `mebench pretrain magnifier FILE`; each has a --help of its own.
+    """
+
+
+@pretrain.command(name="MODEL")
 @click.argument("model")
 @click.option("--data", "data", multiple=True, required=True, metavar="CORPUS=DIR", help="Stills; repeatable.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the model; repeatable.")
@@ -80,7 +104,7 @@ def run(**options: Any) -> int:
 @jobs_option
 @json_option
 @home_option
-def pretrain(**options: Any) -> int:
+def pretrain_model(**options: Any) -> int:
     """Train MODEL on stills of posed expressions (mebench list stills), for run --set weights=FILE to start from."""
     from mebench.pretraining import PretrainRequest
     from mebench.pretraining import pretrain as train_first
@@ -89,6 +113,29 @@ def pretrain(**options: Any) -> int:
     request = PretrainRequest.of(options)
     with bar(f"pretrain {options['model']}") as progress:
         report = train_first(request, jobs=jobs_of(options["jobs"]), progress=progress)
+    emit(report.record()) if options["as_json"] else tell(report.text())
+    return 0
+
+
+@pretrain.command(name="magnifier")
+@click.argument("output", type=FOLDER)
+@click.option("--steps", type=click.IntRange(1), default=3500, show_default=True, help="The whole of the schedule.")
+@click.option("--stop", type=click.IntRange(1), help="Stop after this step; the same command without it goes on.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Threads; part of the recipe.")
+@json_option
+def pretrain_magnifier_verb(**options: Any) -> int:
+    """Train the learned magnifier on drawn pairs into OUTPUT, for magnify(learned, weights=OUTPUT).
+
+    A killed training goes on from its last checkpoint. Recipe, log and measured gains stand beside it as JSON.
+    """
+    from mebench.magnifier.pretraining import MagnifierRequest, pretrain_magnifier
+    from mebench.progress import bar
+
+    request = MagnifierRequest.of(options, threads=options["jobs"])
+    with bar("pretrain magnifier") as progress:
+        report = pretrain_magnifier(request, progress)
     emit(report.record()) if options["as_json"] else tell(report.text())
     return 0
 
