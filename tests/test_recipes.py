@@ -68,7 +68,7 @@ def test_a_recipe_has_one_canonical_text(text: str, canonical: str) -> None:
         ('align("224)', UsageError, "has an open quote"),
         ("alin", UnknownName, "No step named 'alin'.\nDid you mean align?"),
         ("align(sise=3)", UnknownName, "No parameter of step align named 'sise'.\nDid you mean size?"),
-        ("align(1, 2, 3)", UsageError, "takes 2 parameters, 3 are given"),
+        ("align(1, 2, skin, 4)", UsageError, "takes 3 parameters, 4 are given"),
         ("align(1, size=2)", UsageError, "is given size twice"),
         ("align(size=big)", UsageError, "size=big is no int"),
         ("align(size=true)", UsageError, "size=true is no int"),

@@ -115,6 +115,15 @@ def find_face(
     )
 
 
+def read_landmarks(image: Bytes, box: Box) -> Floats:
+    """Landmarks (68, 2) of the face in this box of an (h, w) or RGB (h, w, 3) image, which is not searched."""
+    if image.dtype != np.uint8 or image.ndim not in (2, 3):
+        raise DataError(
+            f"Landmarks are not read in {image.dtype} of shape {image.shape}.", "Pass a uint8 grey or RGB image."
+        )
+    return _landmarks(grey(image), box)
+
+
 @dataclass(frozen=True, slots=True)
 class _DlibFinder:
     """Holds nothing: the models live in the process, so that a finder can be sent to a worker."""

@@ -14,7 +14,7 @@ import numpy as np
 from mebench.errors import DataError
 from mebench.vision.arrays import Bytes, Floats, require_grey
 
-Method = Literal["dis", "dis-fast", "tvl1", "farneback"]
+Method = Literal["dis", "dis-fast", "tvl1", "torch-tvl1", "farneback"]
 
 SMALLEST_SIDE: Final = 12
 """Below it no method has a pyramid."""
@@ -126,10 +126,26 @@ def farneback(
     return np.asarray(found, dtype=np.float32)
 
 
+def torch_tvl1(first: Bytes, second: Bytes, *, device: str = "cpu", **params: Any) -> Floats:
+    """TV-L1 flow as PyTorch computes it, on any device: `mebench.vision.torch_tvl1`, which takes many pairs at once.
+
+    On a processor it is slower than OpenCV's.
+    """
+    import torch
+
+    from mebench.vision.torch_tvl1 import TVL1
+    from mebench.vision.torch_tvl1 import torch_tvl1 as solve
+
+    _require_pair(first, second)
+    one, two = (torch.from_numpy(np.ascontiguousarray(image))[None] for image in (first, second))
+    return np.ascontiguousarray(solve(one, two, TVL1(**params), device=device)[0].permute(1, 2, 0).cpu().numpy())
+
+
 METHODS: Final[dict[str, Callable[..., Floats]]] = {
     "dis": dis,
     "dis-fast": dis_fast,
     "tvl1": tvl1,
+    "torch-tvl1": torch_tvl1,
     "farneback": farneback,
 }
 
