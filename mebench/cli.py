@@ -76,7 +76,7 @@ def cli(home: Path | None) -> None:
 
 VERBS = (
     *(corpora.check, corpora.forget, corpora.prepare, corpora.synth),
-    *(running.demo, running.pretrain, running.replicate, running.run),
+    *(running.demo, running.plan, running.pretrain, running.replicate, running.run),
     *(results.compare, results.explain, results.export, results.leaderboard),
     *(results.paper, results.peeking, results.score),
     *(overview.doctor, overview.list_, overview.show),

@@ -19,6 +19,7 @@ from mebench.occupancy import adding
 from mebench.peeked import check_peeking, inflation_of
 from mebench.progress import Progress, silent
 from mebench.protocol import Protocol, Suite, Task, load_protocol, resolve
+from mebench.render import span
 from mebench.requests import MemberReport, Request, RunReport
 from mebench.runs import RunSpec, StoredRun
 from mebench.verdicts import Identity
@@ -158,7 +159,7 @@ def estimate(request: Request, task: Task, jobs: int, progress: Progress = silen
     """
     model = requested_model(request)
     recipe = recipe_of(model)
-    notes, inputs = _preset_notes(request), blank_inputs(task)
+    notes, inputs, made_s = _preset_notes(request), blank_inputs(task), 0.0
     if recipe != NO_INPUT:
         probed = [item.clip for item in task.items[:PROBED_CLIPS]]
         started = time.perf_counter()
@@ -167,17 +168,19 @@ def estimate(request: Request, task: Task, jobs: int, progress: Progress = silen
         arrays = [made[clip] for clip in made]
         inputs = {item.id: arrays[i % len(arrays)] for i, item in enumerate(task.items)}
         whole = seconds * len(task.items) / jobs
-        notes.append(f"inputs: {seconds:.2f} s per clip, {len(task.items)} clips: about {_span(whole)}, then cached")
+        made_s = whole
+        notes.append(f"inputs: {seconds:.2f} s per clip, {len(task.items)} clips: about {span(whole)}, then cached")
     fold = max(task.folds, key=lambda f: len(f.train))
     result, seconds = timed_fold(FoldJob.of(request, task, fold, inputs, seed=0), model)
     folds = len(task.folds) * request.seeds
     whole = seconds * folds / jobs
-    notes.append(result.what or f"folds: {seconds:.1f} s each, {folds} folds: about {_span(whole)} with {jobs} jobs")
+    notes.append(result.what or f"folds: {seconds:.1f} s each, {folds} folds: about {span(whole)} with {jobs} jobs")
     notes.append(
         f"memory: {result.peak_mib:.0f} MiB at the peak of one job, about {result.peak_mib * jobs:.0f} MiB in all"
     )
     failed = {fold.id: result.what} if result.what else {}
-    return MemberReport(task.protocol.name, "estimate", request.home, folds, 0, failed, {}, tuple(notes))
+    said = tuple(notes)
+    return MemberReport(task.protocol.name, "estimate", request.home, folds, 0, failed, {}, said, made_s + whole)
 
 
 def timed_fold(job: FoldJob, model: Any) -> tuple[FoldResult, float]:
@@ -286,16 +289,6 @@ def _manifest_facts(request: Request, task: Task, inputs: Inputs, missing: Mappi
         "command": request.command,
         "asked": {"model": request.model, "protocol": request.protocol, "preset": request.preset},
     }
-
-
-def _span(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )
 
 
 def plain(value: Any) -> Any:

@@ -52,6 +52,13 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
+def span(seconds: float) -> str:
+    """A time to come, in seconds, minutes or hours as a person would say it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
 def figure(value: float, spread: float = math.nan) -> str:
     """A score as the field prints it, `.241`, with its SD where there is one, `.241 ± .012`; a dash for NaN."""
     if math.isnan(value):

@@ -68,7 +68,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class MemberReport:
-    """What became of one protocol of a request."""
+    """What became of one protocol of a request; of an estimate, `seconds` is how long the whole would take."""
 
     protocol: str
     run: str
@@ -78,6 +78,7 @@ class MemberReport:
     failed: Mapping[str, str]
     missing: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    seconds: float = 0.0
 
     @property
     def text(self) -> str:
@@ -86,6 +87,19 @@ class MemberReport:
         lines += [f"  fold {fold} failed: {what}" for fold, what in self.failed.items()]
         lines += [f"  clip {clip} has no input: {why}" for clip, why in self.missing.items()]
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+
+    def record(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return {
+            "protocol": self.protocol,
+            "run": self.run,
+            "folder": str(self.folder),
+            "folds": self.folds,
+            "done": self.done,
+            "failed": dict(self.failed),
+            "missing": dict(self.missing),
+            "notes": list(self.notes),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +123,7 @@ class RunReport:
         return {
             "schema": "mebench.run-report/1",
             "complete": self.complete,
-            "members": [
-                {
-                    "protocol": m.protocol,
-                    "run": m.run,
-                    "folder": str(m.folder),
-                    "folds": m.folds,
-                    "done": m.done,
-                    "failed": dict(m.failed),
-                    "missing": dict(m.missing),
-                    "notes": list(m.notes),
-                }
-                for m in self.members
-            ],
+            "members": [m.record() for m in self.members],
             "left_out": dict(self.left_out),
         }
 

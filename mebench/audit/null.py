@@ -41,10 +41,10 @@ from mebench.occupancy import adding, idle
 from mebench.parallel import run_tasks
 from mebench.progress import Progress, silent
 from mebench.protocol import Task
+from mebench.render import span
 from mebench.requests import Request
 from mebench.scoring import score_predictions
 
-_HOUR, _MINUTE = 3600, 60
 Say = Callable[[str], None]
 
 
@@ -232,15 +232,9 @@ def _forecast(question: NullQuestion, own: OwnRun, report: NullReport, jobs: int
     each = f"{len(own.task.folds)} folds" + (f" x {question.request.seeds} seeds" * (question.request.seeds > 1))
     sooner = ", sooner where the rule stops" if question.stop_after else ""
     return (
-        f"{left} permutations to draw, {each} each, {seconds:.2g} s a fold: at most about {_span(whole)} with "
+        f"{left} permutations to draw, {each} each, {seconds:.2g} s a fold: at most about {span(whole)} with "
         f"{jobs} jobs{sooner}; p at level {question.alpha:g} takes {needed(question.alpha)} at least"
     )
-
-
-def _span(seconds: float) -> str:
-    if seconds < 2 * _MINUTE:
-        return f"{seconds:.0f} s"
-    return f"{seconds / _MINUTE:.0f} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.1f} h"
 
 
 __all__ = ["NullQuestion", "Permutation", "audit_null", "draw"]

@@ -1,4 +1,4 @@
-"""The verbs that fit models: the demo, a run, and folds of another lab's run again."""
+"""The verbs that fit models: the demo, a run, a plan of runs, and folds of another lab's run again."""
 
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from mebench.verbs.console import (
     UNFINISHED,
     command_line,
     data_options,
+    draw,
     emit,
     executor_options,
     home_option,
@@ -84,6 +85,34 @@ class _Networks(click.Group):
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             return "MODEL", self.get_command(ctx, "MODEL"), args
         return super().resolve_command(ctx, args)
+
+
+@click.command()
+@click.argument("file", type=FOLDER)
+@click.option("--estimate", is_flag=True, help="Time one fold of each and say how long the whole will take.")
+@click.option("--status", is_flag=True, help="How far it is, whoever is working on it; computes nothing.")
+@jobs_option
+@executor_options
+@json_option
+@home_option
+def plan(**options: Any) -> int:
+    """Run several models, protocols and seeds, as FILE lists them (TOML), as one; the same command resumes."""
+    from mebench.executors import chosen
+    from mebench.plan import estimate_plan, plan_status, read_plan, run_plan
+    from mebench.progress import bar
+
+    if options["estimate"] and options["status"]:
+        raise click.UsageError("--estimate and --status do not go together.")
+    requests = read_plan(options["file"], options["home"], command_line())
+    if options["status"]:
+        report = plan_status(requests)
+    else:
+        work = estimate_plan if options["estimate"] else run_plan
+        places, title = [options["home"]], f"plan {options['file'].name}"
+        with chosen(options["executor"], options["scheduler"], places), bar(title) as progress:
+            report = work(requests, jobs=jobs_of(options["jobs"]), progress=progress)
+    emit(report.record()) if options["as_json"] else draw(report.table())
+    return 0 if report.complete else UNFINISHED
 
 
 @click.group(cls=_Networks)
