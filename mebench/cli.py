@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from mebench.errors import MebenchError, UsageError
-from mebench.verbs import auditing, corpora, evidence, overview, results, running
+from mebench.verbs import auditing, caching, corpora, evidence, overview, results, running
 from mebench.verbs.console import FOLDER
 from mebench.version import __version__
 
@@ -80,7 +80,7 @@ VERBS = (
     *(results.compare, results.explain, results.export, results.leaderboard),
     *(results.paper, results.peeking, results.score),
     *(overview.doctor, overview.list_, overview.show),
-    auditing.audit,
+    *(auditing.audit, caching.cache),
 )
 for verb in (evidence.motion, evidence.null, evidence.units):
     auditing.audit.add_command(verb)

@@ -25,6 +25,7 @@ from mebench.json_files import read_json
 from mebench.naming import canonical_subject
 from mebench.occupancy import idle, removing
 from mebench.prepare import registered
+from mebench.render import size_text
 from mebench.traces import Target, Trace, find_traces, mentions
 
 AGAIN = "The next mebench prepare brings back what still lies there: take it out of the corpus first."
@@ -66,9 +67,9 @@ class Forgetting:
         verb = "removed" if self.done else "to remove"
         if not self.traces:
             return f"Nothing under {self.home} names {self.target.name}." + self._untouched()
-        head = f"{self.target.name} in {self.home}: {self.files} files, {_size(self.size)} {verb}."
+        head = f"{self.target.name} in {self.home}: {self.files} files, {size_text(self.size)} {verb}."
         gone, changed = ([t for t in self.traces if t.rewrite is rewrite] for rewrite in (False, True))
-        lines = [f"  {area}: {c['files']} files, {_size(c['bytes'])}" for area, c in _by_area(gone).items()]
+        lines = [f"  {area}: {c['files']} files, {size_text(c['bytes'])}" for area, c in _by_area(gone).items()]
         lines += [f"  {area}: {c['files']} files lose what they say of it" for area, c in _by_area(changed).items()]
         lines += [f"  run {run}: all of it; its configuration stays counted" for run in self.runs]
         tail = [f"Verified: nothing under {self.home} names {self.target.name} any more."] if self.done else []
@@ -249,15 +250,6 @@ def _by_area(traces: Iterable[Trace]) -> dict[str, dict[str, int]]:
         of["files"] += trace.files
         of["bytes"] += trace.size
     return counts
-
-
-def _size(count: int) -> str:
-    value, unit = float(count), "bytes"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if value < 1024:
-            break
-        value, unit = value / 1024, larger
-    return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
 
 
 __all__ = ["AGAIN", "Forgetting", "forget", "plan", "roots", "target_of"]

@@ -59,6 +59,16 @@ def span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+def size_text(count: int) -> str:
+    """A number of bytes as a person would say it: `1.4 GiB`."""
+    value, unit = float(count), "bytes"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+
+
 def figure(value: float, spread: float = math.nan) -> str:
     """A score as the field prints it, `.241`, with its SD where there is one, `.241 ± .012`; a dash for NaN."""
     if math.isnan(value):
