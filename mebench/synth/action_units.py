@@ -143,6 +143,19 @@ def unit_field(unit: DrawnUnit, landmarks: NDArray[np.float64], camera: Camera) 
     return _unit_peak(_field(_UNITS[unit.number], sides, landmarks, camera))
 
 
+def side_fields(
+    number: int, landmarks: NDArray[np.float64], camera: Camera
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What each side, the subject's left and right, adds to a unit that is shown on both, (h, w, 2) each.
+
+    Their sum has a greatest length of 1.
+    """
+    left = _field(_UNITS[number], ("left",), landmarks, camera)
+    right = _field(_UNITS[number], ("right",), landmarks, camera)
+    peak = np.float32(peak_length(left + right))
+    return left / peak, right / peak
+
+
 def blink_field(landmarks: NDArray[np.float64], camera: Camera) -> NDArray[np.float32]:
     """Displacement (h, w, 2) of closing lids, scaled to a greatest length of 1."""
     return _unit_peak(_field(_BLINK, ("right", "left"), landmarks, camera))
@@ -173,6 +186,15 @@ def _unit_peak(field: NDArray[np.float32]) -> NDArray[np.float32]:
     return field / np.float32(peak_length(field))
 
 
+def place_of(
+    name: str, side: Side, landmarks: NDArray[np.float64], camera: Camera
+) -> tuple[NDArray[np.float64], float, int]:
+    """A place (2,) of a face in px, the hundredth of the distance between its eyes, and which way is outward in x."""
+    points = camera.from_reference(landmarks)
+    outward = 1 if side == "left" else -1  # the subject's left is right in the image
+    return points[list(_PLACES[name][side == "left"])].mean(0), _unit(points), outward
+
+
 def _field(
     bumps: Iterable[_Bump], sides: tuple[Side, ...], landmarks: NDArray[np.float64], camera: Camera
 ) -> NDArray[np.float32]:
@@ -200,4 +222,15 @@ def _bell(values: NDArray[np.int64], centre: float, sigma: float) -> NDArray[np.
     return np.exp(-((values - centre) ** 2) / (2 * sigma**2))  # type: ignore[no-any-return]
 
 
-__all__ = ["DRAWABLE", "ONE_SIDED", "DrawnUnit", "Side", "blink_field", "idle_fields", "peak_length", "unit_field"]
+__all__ = [
+    "DRAWABLE",
+    "ONE_SIDED",
+    "DrawnUnit",
+    "Side",
+    "blink_field",
+    "idle_fields",
+    "peak_length",
+    "place_of",
+    "side_fields",
+    "unit_field",
+]

@@ -1,6 +1,5 @@
 """Writes a synthetic corpus that lies on disk exactly as a real one does, with the truth beside it."""
 
-import math
 import os
 import shutil
 from collections import Counter
@@ -15,20 +14,18 @@ from numpy.typing import NDArray
 
 from mebench.clips import SyntheticMark
 from mebench.datasets.marker import read_marker, write_marker
-from mebench.errors import DataError, UnknownName, UsageError
+from mebench.errors import DataError
 from mebench.parallel import run_tasks
 from mebench.progress import Progress, silent
-from mebench.synth.expressions import MENUS
-from mebench.synth.filming import cast, exposures, picture_of, stage, truth_of
-from mebench.synth.layouts import LAYOUTS
-from mebench.synth.plan import PlannedClip, Settings, draw_plan
+from mebench.synth.asking import settings_of
+from mebench.synth.filming import PlannedFilm, cast, picture_of, stage
+from mebench.synth.plan import Settings
+from mebench.synth.renderers import PORTRAIT, renderer
+from mebench.synth.script import Film
+from mebench.synth.shots import Shot, from_plan, shots_of
 from mebench.synth.truth import write_truth
 
 GENERATOR = "mebench.synth/2"
-TIERS = ("smoke",)
-JPEG_QUALITY = 90
-MOST_AMPLITUDE_PX = 3.0
-"""Twice this, the strongest clip's peak, is as far as skin moves here without folding."""
 
 
 def write_corpus(
@@ -36,29 +33,43 @@ def write_corpus(
     out: Path,
     *,
     tier: str = "smoke",
-    subjects: int = 8,
+    renderer: str = PORTRAIT,
+    factor: str = "",
+    level: float | None = None,
+    subjects: int | None = None,
     clips: int | None = None,
-    amplitude: float = 1.0,
+    amplitude: float | None = None,
     seed: int = 0,
     jobs: int = 1,
     progress: Progress = silent,
 ) -> SyntheticMark:
     """What was written: a corpus in the layout of `casme2`, `samm` or `smic`, whole or not at all.
 
-    `amplitude` is the median of the greatest skin motion at the apex in px of a 640x480 frame, log-normal between
-    half and twice that; 0 gives the null corpus, in which labels mean nothing. `clips` are by default two per subject
-    and class. The same arguments give the same bytes, whatever `jobs` is. The truth lies in `mebench-truth` (see
-    `truth.read_truth`).
+    `tier` is `smoke` (classes balanced, clear expressions), `calibrated` (the margins of the real corpus; CASME II and
+    SAMM) or `stress` (the smoke plan with `factor` at `level`); `renderer` draws it. `subjects` and `clips` are by
+    default 8 and two per subject and class, in the calibrated tier all. `amplitude` is the median of the greatest skin
+    motion at the apex in px of a 640x480 frame; 0 gives the null corpus, in which labels mean nothing. The same
+    arguments give the same bytes, whatever `jobs` is. The truth lies in `mebench-truth` (see `truth.read_truth`).
 
     An earlier synthetic corpus in `out` is replaced; any other content raises DataError. Arguments out of range raise
     UsageError.
     """
-    settings = _settings(dataset, tier, subjects, clips, amplitude, seed)
-    plan = draw_plan(settings)
-    mark = _mark(settings, plan)
+    settings = settings_of(
+        dataset,
+        tier=tier,
+        renderer=renderer,
+        factor=factor,
+        level=level,
+        subjects=subjects,
+        clips=clips,
+        amplitude=amplitude,
+        seed=seed,
+    )
+    shots = shots_of(settings)
+    mark = _mark(settings, shots)
     with whole(out) as unfinished, disk(out):
-        _film_all(settings, plan, unfinished, jobs, progress)
-        settings.layout.annotate(unfinished, plan)
+        _film_all(settings, shots, unfinished, jobs, progress)
+        settings.layout.annotate(unfinished, [shot.clip for shot in shots])
         write_marker(unfinished, mark)
     return mark
 
@@ -68,79 +79,73 @@ class _Casting:
     """A worker's task: all clips of one person."""
 
     settings: Settings
-    index: int
-    clips: tuple[PlannedClip, ...]
+    shots: tuple[Shot, ...]
     root: Path
 
 
-def _film_all(settings: Settings, plan: Sequence[PlannedClip], root: Path, jobs: int, progress: Progress) -> None:
-    people = list(dict.fromkeys(clip.take.subject for clip in plan))
+def _film_all(settings: Settings, shots: Sequence[Shot], root: Path, jobs: int, progress: Progress) -> None:
+    people = dict.fromkeys(shot.clip.take.subject for shot in shots)
     tasks = {
-        subject: _Casting(settings, i, tuple(clip for clip in plan if clip.take.subject == subject), root)
-        for i, subject in enumerate(people)
+        subject: _Casting(settings, tuple(shot for shot in shots if shot.clip.take.subject == subject), root)
+        for subject in people
     }
     done = 0
     for outcome in run_tasks(_film_person, tasks, jobs=jobs):
         if outcome.error:
             raise outcome.error
-        done += len(tasks[outcome.name].clips)
-        progress(done, len(plan), outcome.name)
+        done += len(tasks[outcome.name].shots)
+        progress(done, len(shots), outcome.name)
 
 
 def _film_person(task: _Casting) -> None:
-    settings, layout = task.settings, task.settings.layout
-    person = cast(settings, task.index)
-    picture = picture_of(person, layout.camera)
+    layout = task.settings.layout
     with disk(task.root):
-        for clip in task.clips:
+        for shot, film in _films(task):
+            clip, quality = shot.clip, shot.script.recording.jpeg_quality
             folder = task.root / layout.folder(clip)
             folder.mkdir(parents=True)
-            scene = stage(settings, clip, person, picture)
-            for number, frame in enumerate(exposures(settings, clip, scene), clip.take.onset):
+            for number, frame in enumerate(film.frames(), clip.take.onset):
                 name = layout.frame_name(clip, number)
-                (folder / name).write_bytes(_encode(Path(name).suffix, frame))
-            truth = truth_of(settings, clip, scene, person)
-            write_truth(task.root, layout.subject_id(clip.take.subject), clip.name, truth)
+                (folder / name).write_bytes(_encode(Path(name).suffix, frame, quality))
+            write_truth(task.root, layout.subject_id(clip.take.subject), clip.name, film.truth())
 
 
-def _encode(suffix: str, frame: NDArray[np.uint8]) -> bytes:
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if suffix == ".jpg" else []
+def _films(task: _Casting) -> Iterator[tuple[Shot, Film]]:
+    """The films of one person, who is cast once."""
+    settings, person = task.settings, task.shots[0].person
+    if not from_plan(settings):
+        drawing = renderer(settings.renderer)
+        cast_person = drawing.cast(person, settings.layout.camera)
+        for shot in task.shots:
+            yield shot, drawing.film(cast_person, shot.script)
+        return
+    face = cast(settings, person.index)
+    picture = picture_of(face, settings.layout.camera)
+    for shot in task.shots:
+        yield shot, PlannedFilm(settings, shot.clip, face, stage(settings, shot.clip, face, picture))
+
+
+def _encode(suffix: str, frame: NDArray[np.uint8], quality: int) -> bytes:
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix == ".jpg" else []
     _, encoded = cv2.imencode(suffix, frame, options)
     return encoded.tobytes()
 
 
-def _settings(dataset: str, tier: str, subjects: int, clips: int | None, amplitude: float, seed: int) -> Settings:
-    if dataset not in LAYOUTS:
-        raise UnknownName("synthetic corpus", dataset, LAYOUTS)
-    if tier not in TIERS:
-        raise UnknownName("tier", tier, TIERS)
-    layout = LAYOUTS[dataset]
-    if not 1 <= subjects <= len(layout.subjects):
-        raise UsageError(
-            f"{subjects} subjects were asked for in {dataset}.", f"Give a number from 1 to {len(layout.subjects)}."
-        )
-    clips = subjects * len(MENUS[dataset]) * layout.clips_per_class if clips is None else clips
-    if clips < subjects:
-        raise UsageError(
-            f"{clips} clips were asked for with {subjects} subjects.", "Give at least one clip per subject."
-        )
-    if not (math.isfinite(amplitude) and 0 <= amplitude <= MOST_AMPLITUDE_PX):
-        raise UsageError(f"Amplitude {amplitude} px was asked for.", f"Give a number from 0 to {MOST_AMPLITUDE_PX:g}.")
-    if seed < 0:
-        raise UsageError(f"Seed {seed} was given.", "Give a whole number from 0 on.")
-    return Settings(dataset, tier, subjects, clips, float(amplitude), seed)
-
-
-def _mark(settings: Settings, plan: Sequence[PlannedClip]) -> SyntheticMark:
-    emotions = Counter(settings.layout.vocabulary(clip.emotion) for clip in plan)
+def _mark(settings: Settings, shots: Sequence[Shot]) -> SyntheticMark:
+    emotions = Counter(settings.layout.vocabulary(shot.clip.emotion) for shot in shots)
+    asked: dict[str, str | float] = {"dataset": settings.dataset, "amplitude": settings.amplitude}
+    if not from_plan(settings):
+        asked |= {"renderer": settings.renderer}
+    if settings.factor:
+        asked |= {"factor": settings.factor, "level": settings.level}
     return SyntheticMark(
         generator=GENERATOR,
         tier=settings.tier,
         seed=settings.seed,
-        clips=len(plan),
-        subjects=settings.subjects,
+        clips=len(shots),
+        subjects=len({shot.clip.take.subject for shot in shots}),
         per_emotion=dict(sorted(emotions.items())),
-        settings={"dataset": settings.dataset, "amplitude": settings.amplitude},
+        settings=asked,
     )
 
 
@@ -192,4 +197,4 @@ def disk(path: Path) -> Iterator[None]:
         ) from error
 
 
-__all__ = ["GENERATOR", "JPEG_QUALITY", "disk", "whole", "write_corpus"]
+__all__ = ["GENERATOR", "disk", "whole", "write_corpus"]

@@ -7,12 +7,14 @@ classes take the sets of CASME II that they contain.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from mebench.synth.action_units import ONE_SIDED, DrawnUnit, Side
 
 Menu = Mapping[tuple[int, ...], float]
+Kind = TypeVar("Kind")
 
 COMMON: tuple[int, ...] = (4, 14)
 COMMON_SHARE = 0.1
@@ -46,31 +48,36 @@ MENUS: Mapping[str, Mapping[str, Menu]] = {
 
 
 def draw_sets(rng: np.random.Generator, menu: Menu, count: int) -> list[tuple[int, ...]]:
-    """`count` sets of units in random order, each set as often as its weight says, rounded up or down at random.
-
-    Systematic sampling (Madow 1949): evenly spaced points with one random start on the line of cumulated weights.
-    """
+    """`count` sets of units in random order, each set as often as its weight says, rounded up or down at random."""
     weights = {
         **{units: (1 - COMMON_SHARE) * w / sum(menu.values()) for units, w in menu.items()},
         COMMON: COMMON_SHARE,
     }
+    return spread_evenly(rng, weights, count)
+
+
+def spread_evenly(rng: np.random.Generator, weights: Mapping[Kind, float], count: int) -> list[Kind]:
+    """`count` kinds in random order, each as often as its weight says, rounded up or down at random.
+
+    Systematic sampling (Madow 1949): evenly spaced points with one random start on the line of cumulated weights.
+    """
     order = list(weights)
     rng.shuffle(order)
-    edges = np.cumsum([weights[units] for units in order])
+    edges = np.cumsum([weights[kind] for kind in order])
     points = (rng.uniform() + np.arange(count)) / count * edges[-1]
     drawn = [order[i] for i in np.minimum(np.searchsorted(edges, points, side="right"), len(order) - 1)]
     rng.shuffle(drawn)
     return drawn
 
 
-def choose_side(rng: np.random.Generator, numbers: tuple[int, ...]) -> tuple[DrawnUnit, ...]:
-    """The units of a set, on one side of the face in `ONE_SIDED_SHARE` of the calls, where the unit can be
-    one-sided.
-    """
-    one_sided, left = rng.uniform() < ONE_SIDED_SHARE, rng.uniform() < 0.5
+def choose_side(
+    rng: np.random.Generator, numbers: tuple[int, ...], share: float = ONE_SIDED_SHARE
+) -> tuple[DrawnUnit, ...]:
+    """The units of a set, on one side of the face in this share of the calls, where the unit can be one-sided."""
+    one_sided, left = rng.uniform() < share, rng.uniform() < 0.5
     side: Side = "left" if left else "right"
     units = (DrawnUnit(number) for number in sorted(numbers))
     return tuple(replace(unit, side=side) if one_sided and unit.number in ONE_SIDED else unit for unit in units)
 
 
-__all__ = ["COMMON", "MENUS", "choose_side", "draw_sets"]
+__all__ = ["COMMON", "MENUS", "choose_side", "draw_sets", "spread_evenly"]

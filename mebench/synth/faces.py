@@ -13,6 +13,7 @@ from mebench.synth.features import draw_features
 from mebench.synth.identities import Identity
 from mebench.synth.portrait import FACE_WIDTH_PX, Portrait
 from mebench.synth.sampling import sample
+from mebench.synth.wear import beard
 
 SUPERSAMPLING = 3
 
@@ -81,7 +82,8 @@ def _skin(identity: Identity, camera: Camera, supersampling: int) -> NDArray[np.
     canvas = Canvas(camera, supersampling)
     pores = _PORE_STRENGTH * _noise(rng, canvas.size, _PORE_SIGMA_PX * canvas.unit)
     detail = (pores + _freckles(rng, identity, canvas)) * _face_mask(identity, canvas)
-    return detail + draw_features(identity, canvas) + _shading(rng, identity, canvas)
+    skin = detail + draw_features(identity, canvas) + _shading(rng, identity, canvas)
+    return skin + beard(rng, identity.landmarks, identity.beard, canvas) if identity.beard else skin
 
 
 def _noise(rng: np.random.Generator, size: tuple[int, int], sigma: float) -> NDArray[np.float32]:

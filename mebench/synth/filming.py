@@ -1,8 +1,9 @@
 """From a planned clip to its frames and its truth: casting people, staging clips, exposing frames."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from mebench.synth.action_units import blink_field, idle_fields, peak_length, un
 from mebench.synth.camera import Camera, FloatArray
 from mebench.synth.faces import neutral_picture
 from mebench.synth.identities import Identity, draw_identity
-from mebench.synth.motion import blink_course, compose, expression_course, idle_courses, similarity, sway, transform
+from mebench.synth.motion import compose, expression_course, idle_courses, similarity, sway, transform
 from mebench.synth.plan import PlannedClip, Settings
 from mebench.synth.portrait import Portrait, load_portrait
 from mebench.synth.render import (
@@ -26,14 +27,19 @@ from mebench.synth.render import (
     sharp_frame,
     track,
 )
+from mebench.synth.scripting import (
+    BLINK_PX,
+    GAIN_SPREAD,
+    IDLE_PX,
+    NOISE_SIGMA,
+    POSE_DEGREES,
+    POSE_SCALE,
+    POSE_SHIFT_PX,
+    draw_blink,
+)
 from mebench.synth.seeds import stream
 from mebench.synth.truth import Truth
 
-NOISE_SIGMA = 2.0
-IDLE_PX = 0.5
-"""How far skin at rest wanders within a clip at its liveliest place, px of a 640x480 frame: .4 % of the distance
-between the eyes, for tonus, pulse and breath never leave a face still (the size is our choice: without it a descriptor
-that averages over a region sees a tenth of a pixel, which no coder does)."""
 LANDMARK_ERROR_PX = 2.5
 """A person on whom dlib errs by more is not cast: its mean error over a corpus then stays below 3 px."""
 
@@ -41,11 +47,14 @@ _LANDMARK_ERROR_ONCE_PX, _VIEWS = 3.1, 6
 _SKETCH_GRID_PX = 10  # candidates are only read by dlib, whose own error is ten times that of so wide a grid
 _CANDIDATES = 60  # about every fourth is cast
 _POOL = 1 << 22  # noise values drawn once; each frame reads on from a random place, for drawing 921,600 takes 10 ms
-_BLINK_SHARE = 0.25
-_BLINK_PX = 4.0  # in a 640x480 frame, a third of the eye's opening: half a blink
-_BLINK_FRAMES_S = (0.10, 0.20)
-_POSE_SHIFT_PX, _POSE_DEGREES, _POSE_SCALE = 4.0, 0.8, 0.01  # deviations between the clips of one person
-_GAIN_SPREAD = 0.03  # of the exposure between clips
+
+Wear: TypeAlias = Callable[[Identity], tuple[Identity, NDArray[np.float32] | None]]
+"""From a candidate to them with a beard or without, and the log brightness (h, w) of what stands before the face."""
+
+
+def bare(person: Identity) -> tuple[Identity, None]:
+    """The person as drawn, with nothing before the face."""
+    return person, None
 
 
 def cast(settings: Settings, index: int) -> Identity:
@@ -53,12 +62,20 @@ def cast(settings: Settings, index: int) -> Identity:
 
     dlib's mean error on such a person's neutral face is at most `LANDMARK_ERROR_PX` in a 640x480 frame.
     """
-    rng = stream(settings.seed, settings.dataset, "person", index)
+    return audition(stream(settings.seed, settings.dataset, "person", index), index, settings.layout.camera, bare)[0]
+
+
+def audition(
+    rng: np.random.Generator, index: int, camera: Camera, wear: Wear
+) -> tuple[Identity, NDArray[np.float32] | None]:
+    """The first candidate on whose bare face dlib finds the landmarks, and who is still found in what they wear."""
     mean_shape = _portrait(mirrored=False).mean_shape()
     for _ in range(_CANDIDATES):
         person = draw_identity(rng, mean_shape, mirrored=bool(index % 2))
-        if _is_readable(person, settings.layout.camera, rng):
-            return person
+        if _is_readable(person, camera, rng):
+            worn, before = wear(person)
+            if (worn is person and before is None) or _is_found(worn, camera, before):
+                return worn, before
     raise DataError(
         f"{_CANDIDATES} candidates for person {index} were drawn and dlib found no face well enough on any.",
         "Check the versions of dlib-bin, matplotlib and face_recognition_models, or take another seed.",
@@ -75,7 +92,7 @@ def stage(settings: Settings, clip: PlannedClip, person: Identity, picture: NDAr
     camera, take = settings.layout.camera, clip.take
     rng = stream(settings.seed, settings.dataset, "scene", take.index)
     expression, strength = _expression(clip, person, camera)
-    closure = _draw_blink(rng, take.frames, camera)
+    closure = draw_blink(rng, take.frames, camera.fps) * (BLINK_PX * camera.scale)
     blink = blink_field(person.landmarks, camera) if closure.any() else np.zeros_like(expression)
     head = _draw_head(rng, take.frames, person, camera)
     idle = idle_fields(rng, person.landmarks, camera)
@@ -93,8 +110,8 @@ def stage(settings: Settings, clip: PlannedClip, person: Identity, picture: NDAr
 def exposures(settings: Settings, clip: PlannedClip, scene: Scene) -> Iterator[NDArray[np.uint8]]:
     """The clip's frames as the camera delivers them: (h, w) or (h, w, 3) BGR."""
     rng = stream(settings.seed, settings.dataset, "exposure", clip.take.index)
-    gain = float(np.exp(rng.normal(0, _GAIN_SPREAD)))
-    pool = _noise_pool(settings.seed, settings.dataset)
+    gain = float(np.exp(rng.normal(0, GAIN_SPREAD)))
+    pool = noise_pool(settings.seed, settings.dataset)
     for t in range(clip.take.frames):
         sharp = sharp_frame(scene, t)
         start = int(rng.integers(_POOL - sharp.size))
@@ -120,6 +137,24 @@ def truth_of(settings: Settings, clip: PlannedClip, scene: Scene, person: Identi
     )
 
 
+@dataclass(frozen=True, eq=False)
+class PlannedFilm:
+    """A clip of the smoke tier on film, straight from the plan."""
+
+    settings: Settings
+    clip: PlannedClip
+    person: Identity
+    scene: Scene
+
+    def frames(self) -> Iterator[NDArray[np.uint8]]:
+        """Frames (h, w) or (h, w, 3) BGR."""
+        return exposures(self.settings, self.clip, self.scene)
+
+    def truth(self) -> Truth:
+        """What is known of the clip."""
+        return truth_of(self.settings, self.clip, self.scene, self.person)
+
+
 def _expression(clip: PlannedClip, person: Identity, camera: Camera) -> tuple[NDArray[np.float32], float]:
     """The displacement field (h, w, 2) at the apex, px, and the greatest displacement by each unit alone.
 
@@ -129,13 +164,6 @@ def _expression(clip: PlannedClip, person: Identity, camera: Camera) -> tuple[ND
     together = sum(fields[1:], start=fields[0])
     strength = clip.take.peak_px * camera.scale / peak_length(together)
     return np.float32(strength) * together, strength
-
-
-def _draw_blink(rng: np.random.Generator, frames: int, camera: Camera) -> NDArray[np.float64]:
-    """How far the lids close (frames,), px; in most clips they stay open."""
-    happens, where, length = rng.uniform() < _BLINK_SHARE, rng.uniform(-0.3, 0.9), rng.uniform(*_BLINK_FRAMES_S)
-    course = blink_course(frames, where * frames, length * camera.fps)
-    return course * (_BLINK_PX * camera.scale if happens else 0.0)
 
 
 def _draw_head(rng: np.random.Generator, frames: int, person: Identity, camera: Camera) -> NDArray[np.float64]:
@@ -148,9 +176,24 @@ def _draw_head(rng: np.random.Generator, frames: int, person: Identity, camera: 
 def _draw_pose(rng: np.random.Generator, person: Identity, camera: Camera) -> NDArray[np.float64]:
     """The matrix (2, 3) from the neutral face to where and how the head is held in one recording."""
     centre = camera.from_reference(person.landmarks).mean(axis=0)
-    shift = rng.normal(0, _POSE_SHIFT_PX * camera.scale, 2)
-    angle, size = np.deg2rad(rng.normal(0, _POSE_DEGREES)), np.exp(rng.normal(0, _POSE_SCALE))
+    shift = rng.normal(0, POSE_SHIFT_PX * camera.scale, 2)
+    angle, size = np.deg2rad(rng.normal(0, POSE_DEGREES)), np.exp(rng.normal(0, POSE_SCALE))
     return similarity(centre, shift, angle, float(size))
+
+
+def _is_found(person: Identity, camera: Camera, before: NDArray[np.float32] | None) -> bool:
+    """Whether dlib finds one face and its landmarks within twice `LANDMARK_ERROR_PX`: a beard hides a chin."""
+    picture = _sketch(person, camera)
+    if before is not None:
+        picture *= np.exp(before).reshape(*before.shape, *(1,) * (picture.ndim - 2))
+    view = np.clip(picture, 0, 255).astype(np.uint8)
+    read = _read_by_finder(view if camera.grey else np.ascontiguousarray(view[..., ::-1]))
+    return _distance(read, camera.from_reference(person.landmarks)) / camera.scale <= 2 * LANDMARK_ERROR_PX
+
+
+def _sketch(person: Identity, camera: Camera) -> NDArray[np.float32]:
+    portrait = _portrait(mirrored=person.mirrored)
+    return neutral_picture(person, portrait, camera, supersampling=1, grid_px=_SKETCH_GRID_PX)
 
 
 def _is_readable(person: Identity, camera: Camera, rng: np.random.Generator) -> bool:
@@ -159,9 +202,7 @@ def _is_readable(person: Identity, camera: Camera, rng: np.random.Generator) -> 
     dlib is called as most scripts call it, once per view at full size; then the package's own finder, which takes a
     median over boxes, has to agree on the last view.
     """
-    picture = neutral_picture(
-        person, _portrait(mirrored=person.mirrored), camera, supersampling=1, grid_px=_SKETCH_GRID_PX
-    )
+    picture = _sketch(person, camera)
     errors: list[float] = []
     for _ in range(_VIEWS):
         pose = _draw_pose(rng, person, camera)
@@ -209,10 +250,24 @@ def _portrait(*, mirrored: bool) -> Portrait:
 
 
 @lru_cache(maxsize=1)
-def _noise_pool(seed: int, dataset: str) -> NDArray[np.float32]:
+def noise_pool(seed: int, dataset: str) -> NDArray[np.float32]:
+    """Sensor noise of deviation `NOISE_SIGMA`, drawn once per corpus and read from random places."""
     noise = stream(seed, dataset, "noise").standard_normal(_POOL, dtype=np.float32)
     noise *= np.float32(NOISE_SIGMA)
     return noise
 
 
-__all__ = ["LANDMARK_ERROR_PX", "NOISE_SIGMA", "cast", "exposures", "picture_of", "stage", "truth_of"]
+__all__ = [
+    "LANDMARK_ERROR_PX",
+    "NOISE_SIGMA",
+    "PlannedFilm",
+    "Wear",
+    "audition",
+    "bare",
+    "cast",
+    "exposures",
+    "noise_pool",
+    "picture_of",
+    "stage",
+    "truth_of",
+]

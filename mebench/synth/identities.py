@@ -13,7 +13,7 @@ class Identity:
     `landmarks (68, 2)` lie in a 640x480 frame. `tone` are gains of blue, green and red, `gamma` bends the tone curve;
     `light` is the direction and strength of a brightness ramp (log units over the face width, x and y). `brows` and
     `lips` say how dark these are (log units). `texture` seeds pores, freckles and shading, of which there are
-    `freckles`.
+    `freckles`; `beard` 0..1 says how dense one is.
     """
 
     mirrored: bool
@@ -25,6 +25,7 @@ class Identity:
     lips: float
     freckles: int
     texture: int
+    beard: float = 0.0
 
 
 def draw_identity(rng: np.random.Generator, mean_shape: NDArray[np.float64], *, mirrored: bool) -> Identity:

@@ -11,12 +11,16 @@ import numpy as np
 from mebench.synth.action_units import DrawnUnit
 from mebench.synth.expressions import MENUS, choose_side, draw_sets
 from mebench.synth.layouts import LAYOUTS, Layout
+from mebench.synth.renderers import PORTRAIT
 from mebench.synth.seeds import stream
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the user asked for; `amplitude` is the median peak of skin motion at the apex, in px of a 640x480 frame."""
+    """What the user asked for; `amplitude` is the median peak of skin motion at the apex, in px of a 640x480 frame.
+
+    `renderer` draws it; `factor` is what is varied and `level` how far, where something is.
+    """
 
     dataset: str
     tier: str
@@ -24,6 +28,9 @@ class Settings:
     clips: int
     amplitude: float
     seed: int
+    renderer: str = PORTRAIT
+    factor: str = ""
+    level: float = 0.0
 
     @property
     def layout(self) -> Layout:
