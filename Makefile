@@ -6,7 +6,7 @@ TREE := build/tree
 STAMP := $(VENV)/.installed.stamp
 SOURCES := $(shell find mebench baselines lam protocols -name '*.py' -o -name '*.toml' -o -name '*.css' -o -name '*.j2' -o -name '*.tex')
 
-.PHONY: help demo test test-slow check lint types imports gates guards fuzz bench readme clean
+.PHONY: help demo test test-slow check lint types imports gates guards fuzz faults bench readme clean
 
 help:
 	@echo 'make demo       synthetic corpora -> models -> leaderboard; needs no licence'
@@ -14,6 +14,7 @@ help:
 	@echo 'make test-slow  the tests that take longer'
 	@echo 'make guards     remove each guard in turn; a named test must turn red'
 	@echo 'make fuzz       thousands of damaged and hostile inputs per reader; prints what became of them'
+	@echo 'make faults     kill, starve and corrupt commands some five hundred times; prints what was lost'
 	@echo 'make bench      speed, as ratios measured side by side'
 	@echo 'make readme     write the table of the demo into README.md'
 
@@ -63,6 +64,9 @@ guards: $(TREE)/.installed.stamp
 
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.fuzz
+
+faults: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -5,8 +5,8 @@ frame of the clip, so alignment can be repeated in any size from the store alone
 """
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from mebench import plugins
 from mebench.clips import canonical_json
 from mebench.datasets.folders import FrameFolder
 from mebench.errors import FrameError, StoreError
@@ -21,10 +22,12 @@ from mebench.frames import FrameFiles, decode, read_files
 from mebench.store import StoredClip, read_clip, remove_clip, stored_facts, write_clip
 from mebench.vision.alignment import canonical, compose, invert, transform_points
 from mebench.vision.arrays import Bytes, Doubles, grey
-from mebench.vision.faces import FoundFace, dlib_finder, find_face
+from mebench.vision.faces import FaceFinder, FoundFace, annotated_face, find_face
 from mebench.vision.motion import HeadMotion, head_motion
+from mebench.vision.points import inter_ocular
 
 OnMissingFace = Literal["error", "exclude", "nearest"]
+OnSeveralFaces = Literal["best", "error"]
 State = Literal["stored", "kept", "repaired", "excluded", "failed"]
 
 MARGIN = 0.12
@@ -33,9 +36,32 @@ MARGIN = 0.12
 _VERSION = 2
 """Of everything in this module that decides what is stored; raising it makes `prepare` do every clip again."""
 
+SMALL_FACE_PX = 30.0
+"""Eyes this close together are flagged: a micro-expression of 1 % of that distance is a third of a pixel, and dlib's own
+model of a face is no smaller."""
+
 _SIDE = 256
 _INTERPOLATION_PX = 4
 """Lanczos needs four pixels on each side."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSource:
+    """Where faces come from: a registered finder by name, or landmarks (68, 2) of a clip's onset, px of the frame, that
+    stand in its place; and what to do where there is none, or more than one."""
+
+    finder: str = "dlib"
+    on_missing: OnMissingFace = "error"
+    on_several: OnSeveralFaces = "best"
+    annotated: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+
+    def annotation(self, clip: str) -> tuple[tuple[float, float], ...] | None:
+        """The annotated landmarks of a clip, None where it has none."""
+        return self.annotated.get(clip)
+
+    def of(self, clip: str) -> "FaceSource":
+        """What a worker needs for one clip."""
+        return replace(self, annotated={clip: self.annotated[clip]} if clip in self.annotated else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +74,7 @@ class ClipTask:
     apex: int | None
     fps: float
     folder: FrameFolder
-    on_missing_face: OnMissingFace
+    faces: FaceSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +126,7 @@ def _frames_of(task: ClipTask) -> list[tuple[int, str]]:
 
 def _look_up(task: ClipTask, source: str) -> tuple[StoredClip | None, bool]:
     """The stored clip where it was made of these very frames in this very way, and whether it was but is damaged."""
-    usable = {_preparation(nearest=nearest) for nearest in (False, task.on_missing_face == "nearest")}
+    usable = {_preparation(task, nearest=nearest) for nearest in (False, task.faces.on_missing == "nearest")}
     try:
         facts = stored_facts(task.home, task.clip_id)
     except StoreError:
@@ -108,7 +134,9 @@ def _look_up(task: ClipTask, source: str) -> tuple[StoredClip | None, bool]:
     if (facts.source, facts.interval) != (source, task.interval) or facts.preparation not in usable:
         return None, False
     try:
-        return read_clip(task.home, task.clip_id), False
+        kept = read_clip(task.home, task.clip_id)
+        unwanted = task.faces.on_several == "error" and any(flag.startswith("faces-") for flag in kept.flags)
+        return (None if unwanted else kept), False
     except StoreError:
         return None, True
 
@@ -117,7 +145,7 @@ def _cut(task: ClipTask, files: FrameFiles) -> StoredClip | None:
     """The clip as it will be stored; None where no face is found and the clip is to be excluded."""
     frames, unusual = decode(files)
     try:
-        found = find_face(dlib_finder(), frames, task.on_missing_face)
+        found = _find(task, frames)
     except FrameError as error:
         what = f"{task.clip_id}: {error.what.rstrip('.')}, from the onset frame {files.numbers[0]} on."
         raise FrameError(what, error.fix) from error
@@ -140,9 +168,18 @@ def _cut(task: ClipTask, files: FrameFiles) -> StoredClip | None:
         fps=task.fps,
         interval=task.interval,
         source=files.digest,
-        preparation=_preparation(nearest=found.index > 0),
-        flags=(*unusual, *_flags(task, files, found, geometry.motion)),
+        preparation=_preparation(task, nearest=found.index > 0),
+        flags=(*unusual, *_flags(task, files, found, geometry)),
     )
+
+
+def _find(task: ClipTask, frames: Bytes) -> FoundFace | None:
+    """The face of a clip: as annotated, else as found."""
+    annotated = task.faces.annotation(task.clip_id)
+    if annotated is not None:
+        return FoundFace(annotated_face(annotated), (), 0)
+    finder: FaceFinder = plugins.load("face", task.faces.finder)()
+    return find_face(finder, frames, task.faces.on_missing, task.faces.on_several)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,9 +222,14 @@ def _region(geometry: _Geometry, size: tuple[int, int]) -> tuple[int, int, int, 
     return int(left), int(top), int(right), int(bottom)
 
 
-def _flags(task: ClipTask, files: FrameFiles, found: FoundFace, motion: HeadMotion) -> Iterator[str]:
+def _flags(task: ClipTask, files: FrameFiles, found: FoundFace, geometry: _Geometry) -> Iterator[str]:
     """What a user should know of this clip."""
     first, last = task.interval
+    motion, between = geometry.motion, inter_ocular(geometry.landmarks)
+    if task.faces.annotation(task.clip_id) is not None:
+        yield "landmarks-given"
+    if between < SMALL_FACE_PX:
+        yield f"small-face-{between:.0f}-px-between-the-eyes"
     if found.others:
         yield f"faces-{1 + len(found.others)}"
     if found.index:
@@ -198,12 +240,31 @@ def _flags(task: ClipTask, files: FrameFiles, found: FoundFace, motion: HeadMoti
         yield f"frames-missing-{last - first + 1 - len(files.numbers)}"
 
 
-@cache
-def _preparation(*, nearest: bool) -> str:
+def _preparation(task: ClipTask, *, nearest: bool) -> str:
     """SHA-256 over what decides the stored content beside the frames."""
-    tools = {name: version(name) for name in ("opencv-contrib-python-headless", "dlib-bin", "face_recognition_models")}
-    content = {"version": _VERSION, "margin": MARGIN, "nearest": nearest, "tools": tools}
+    annotated = task.faces.annotation(task.clip_id)
+    content = {
+        "version": _VERSION,
+        "margin": MARGIN,
+        "nearest": nearest,
+        "tools": _tools(),
+        "faces": list(plugins.maker("face", task.faces.finder)) if annotated is None else [list(p) for p in annotated],
+    }
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
 
-__all__ = ["MARGIN", "ClipStatus", "ClipTask", "OnMissingFace", "State", "prepare_clip"]
+@cache
+def _tools() -> dict[str, str]:
+    return {name: version(name) for name in ("opencv-contrib-python-headless", "dlib-bin", "face_recognition_models")}
+
+
+__all__ = [
+    "MARGIN",
+    "ClipStatus",
+    "ClipTask",
+    "FaceSource",
+    "OnMissingFace",
+    "OnSeveralFaces",
+    "State",
+    "prepare_clip",
+]

@@ -20,7 +20,7 @@ from mebench.parallel import run_tasks
 from mebench.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from mebench.cropping import ClipStatus, OnMissingFace
+    from mebench.cropping import ClipStatus, FaceSource, OnMissingFace, OnSeveralFaces
     from mebench.datasets.base import Dataset, FrameFolder
 
 SCHEMA = "mebench.corpus/1"
@@ -64,7 +64,7 @@ class PrepareReport:
         counts = ", ".join(f"{n} {state}" for state, n in self.counts.items() if n)
         mark = ", synthetic" if self.synthetic else ""
         head = f"{self.dataset} ({self.annotation}{mark}): {len(self.statuses)} clips: {counts}."
-        return "\n".join([head, *(_line(status) for status in self.statuses if status.line or status.flags)])
+        return "\n".join([head, *(_line(s) for s in self.statuses if s.line or s.flags or s.state == "repaired")])
 
 
 def prepare(
@@ -76,6 +76,9 @@ def prepare(
     corrections: bool = True,
     jobs: int = 1,
     on_missing_face: "OnMissingFace" = "error",
+    on_several_faces: "OnSeveralFaces" = "best",
+    faces: str = "dlib",
+    landmarks: Path | None = None,
     variant: str | None = None,
     progress: Progress = silent,
 ) -> PrepareReport:
@@ -85,8 +88,17 @@ def prepare(
     frames are broken, or whose face is not found under `error`, fails without stopping the others. Raises DataError
     where the annotation cannot be read, no clip has frames, or the disk is full; what was stored before that stays.
     Raises RunError while something is forgotten under this home.
+
+    `faces` names a registered finder. `landmarks` is a CSV file of landmarks on onset frames, one row per clip: its
+    clips are not searched (see `mebench.landmark_files`).
     """
+    from mebench.cropping import FaceSource
+    from mebench.landmark_files import read_landmark_file
+
     root = Path(root)
+    plugins.load("face", faces)  # a name that is none is told before anything is read
+    annotated = read_landmark_file(landmarks) if landmarks is not None else {}
+    source = FaceSource(faces, on_missing_face, on_several_faces, annotated)
     table = dataset.load(root, annotation=annotation, corrections=corrections)
     folders = dataset.frames(root, table, variant=variant)
     if not folders:
@@ -98,7 +110,7 @@ def prepare(
         for folder in (home / "store" / dataset.name, home / "corpora"):
             remove_leftovers(folder)
         found: dict[str, ClipStatus] = {}
-        for status in _statuses(table, folders, home, on_missing_face, jobs):
+        for status in _statuses(table, folders, home, source, jobs):
             found[status.clip] = status
             progress(len(found), len(table), status.clip)
         statuses = tuple(found[clip.id] for clip in table)
@@ -144,7 +156,7 @@ def clip_states(home: Path, dataset: str) -> Mapping[str, str]:
 
 
 def _statuses(
-    table: ClipTable, folders: Mapping[str, "FrameFolder"], home: Path, on_missing_face: "OnMissingFace", jobs: int
+    table: ClipTable, folders: Mapping[str, "FrameFolder"], home: Path, source: "FaceSource", jobs: int
 ) -> Iterator["ClipStatus"]:
     from mebench.cropping import ClipTask, prepare_clip
 
@@ -155,7 +167,7 @@ def _statuses(
             yield _failed(home, clip.id, f"{clip.id} has no folder of frames.")
         else:
             interval = (clip.onset, clip.offset)
-            tasks[clip.id] = ClipTask(home, clip.id, interval, clip.apex, clip.fps, folder, on_missing_face)
+            tasks[clip.id] = ClipTask(home, clip.id, interval, clip.apex, clip.fps, folder, source.of(clip.id))
     for outcome in run_tasks(prepare_clip, tasks, jobs=jobs):
         if isinstance(outcome.error, DiskFullError):
             raise outcome.error
@@ -225,7 +237,8 @@ def _place(home: Path, dataset: str) -> Path:
 
 
 def _line(status: "ClipStatus") -> str:
-    what = "; ".join(part for part in (status.line, ", ".join(status.flags)) if part)
+    damaged = "what was stored of it was damaged" if status.state == "repaired" else ""
+    what = "; ".join(part for part in (status.line, damaged, ", ".join(status.flags)) if part)
     return f"  {status.state} {status.clip}: {what}"
 
 
