@@ -8,7 +8,10 @@ from mebench.synth.script import Renderer
 PORTRAIT = "portrait"
 """The renderer that draws people around one portrait; the smoke tier and the demo are its."""
 
-_PLACES = {PORTRAIT: "mebench.synth.filmed:RENDERER"}
+SOLID = "solid"
+"""The renderer that models heads in space and moves them by muscles; it shares no drawing code with the other."""
+
+_PLACES = {PORTRAIT: "mebench.synth.filmed:RENDERER", SOLID: "mebench.synth.solid.renderer:RENDERER"}
 
 RENDERERS: tuple[str, ...] = tuple(_PLACES)
 
@@ -22,4 +25,4 @@ def renderer(name: str) -> Renderer:
     return found
 
 
-__all__ = ["PORTRAIT", "RENDERERS", "renderer"]
+__all__ = ["PORTRAIT", "RENDERERS", "SOLID", "renderer"]
