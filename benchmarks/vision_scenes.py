@@ -4,7 +4,7 @@ The head moves in the plane, or turns about its vertical or horizontal axis: a d
 rest wanders, the camera adds noise, frames are JPEG-coded, as in the smoke corpora. SYNTHETIC.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from mebench.synth.action_units import DrawnUnit, idle_fields, peak_length, unit_field
 from mebench.synth.camera import Camera
-from mebench.synth.corpus import JPEG_QUALITY
 from mebench.synth.faces import SUPERSAMPLING
 from mebench.synth.filming import IDLE_PX, NOISE_SIGMA, cast, picture_of
 from mebench.synth.identities import Identity
@@ -29,6 +28,7 @@ Floats = NDArray[np.float32]
 Turn = Literal["", "yaw", "pitch"]
 
 CORPUS = "casme2"
+JPEG_QUALITY = 90
 CAMERA = Camera(640, 480, 200.0)
 DOME, NOSE = (1.0, 0.9), (0.3, 0.15)
 """Height and width of the head's dome and of the nose on it, in distances between the eyes."""
@@ -78,15 +78,16 @@ class Shot:
     units: tuple[DrawnUnit, ...]
     peak_px: float
     head: Head
-    frames: int = 9
+    frames: int = 7
     idle_px: float = IDLE_PX
     noise: float = NOISE_SIGMA
     seed: int = 0
+    peak_at: float = 0.5
 
     @property
     def apex(self) -> int:
-        """Of the frames, the one with the strongest expression."""
-        return self.frames // 2
+        """Of the frames, the one with the strongest expression: this share of the way from first to last."""
+        return round(self.peak_at * (self.frames - 1))
 
     @cached_property
     def landmarks(self) -> Doubles:
@@ -142,6 +143,12 @@ class Shot:
         rng = np.random.default_rng((self.seed, self.person, 1))
         return np.stack([self._image(picture, t, rng) for t in range(self.frames)])
 
+    def pair(self) -> Bytes:
+        """The `WINDOW` of the first frame and of the apex, (2, h, w, 3) RGB."""
+        picture = _person(self.person)[1]
+        rng = np.random.default_rng((self.seed, self.person, 1))
+        return np.stack([self._image(picture, t, rng) for t in (0, self.apex)])
+
     @property
     def _centre(self) -> Doubles:
         return np.asarray(self.landmarks.mean(axis=0), np.float64)
@@ -192,6 +199,3 @@ def shots(people: Sequence[int], sets: Sequence[tuple[int, ...]], heads: Sequenc
 def _person(index: int) -> tuple[Identity, Floats]:
     person = cast(Settings(CORPUS, "smoke", 8, 8, 1.0, 0), index)
     return person, picture_of(person, CAMERA)
-
-
-Renderer = Callable[[Shot], Bytes]

@@ -79,10 +79,10 @@ VERBS = (
     *(running.demo, running.plan, running.pretrain, running.replicate, running.run),
     *(results.compare, results.explain, results.export, results.leaderboard),
     *(results.paper, results.peeking, results.score),
-    *(overview.doctor, overview.list_, overview.show),
+    *(overview.doctor, overview.list_, overview.preview, overview.show),
     *(auditing.audit, caching.cache),
 )
-for verb in (evidence.motion, evidence.null, evidence.units):
+for verb in (evidence.motion, evidence.null, evidence.sensitivity, evidence.units):
     auditing.audit.add_command(verb)
 for verb in VERBS:
     cli.add_command(verb)

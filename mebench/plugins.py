@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from mebench.errors import ModelError, UnknownName, UsageError
 
-Kind = Literal["dataset", "executor", "model", "protocol", "still"]
+Kind = Literal["dataset", "executor", "face", "model", "protocol", "still"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,15 @@ def load(kind: Kind, name: str) -> Any:
             f"The {kind} {name!r} is registered as {entry.value} but cannot be imported: {fault}.",
             "Reinstall the package that provides it.",
         ) from fault
+
+
+def maker(kind: Kind, name: str) -> tuple[str, str, str]:
+    """Name, distribution and version of what is registered under this name; UnknownName where nothing is."""
+    registered = _registered(kind)
+    if name not in registered:
+        raise UnknownName(kind, name, registered)
+    source = registered[name].dist
+    return name, source.name if source else "", source.version if source else ""
 
 
 def load_model(name: str) -> ModelSource:

@@ -54,6 +54,15 @@ def check(**options: Any) -> int:
     show_default=True,
     help="What to do where no face is found on the onset frame.",
 )
+@click.option(
+    "--on-several-faces",
+    type=click.Choice(["best", "error"]),
+    default="best",
+    show_default=True,
+    help="What to do where more than one is found.",
+)
+@click.option("--faces", default="dlib", show_default=True, help="Which registered finder looks for faces.")
+@click.option("--landmarks", type=FOLDER, help="A CSV file of landmarks on onset frames: its clips are not searched.")
 @jobs_option
 @executor_options
 @json_option
@@ -77,6 +86,9 @@ def prepare(**options: Any) -> int:
             variant=options["variant"],
             jobs=jobs_of(options["jobs"]),
             on_missing_face=options["on_missing_face"],
+            on_several_faces=options["on_several_faces"],
+            faces=options["faces"],
+            landmarks=options["landmarks"],
             progress=progress,
         )
     emit(report.record()) if options["as_json"] else tell(report.text())
@@ -86,10 +98,13 @@ def prepare(**options: Any) -> int:
 @click.command()
 @click.argument("dataset", type=click.Choice(["casme2", "samm", "smic", "ck-plus", "jaffe"]))
 @click.argument("out", type=FOLDER)
-@click.option("--tier", type=click.Choice(["smoke"]), default="smoke", show_default=True)
-@click.option("--subjects", type=click.IntRange(1), default=8, show_default=True)
-@click.option("--clips", type=click.IntRange(1), help="Clips in all [about ten per subject].")
-@click.option("--amplitude", type=click.FloatRange(0, 20), help="Motion at apex, px [1; of posed expressions 6].")
+@click.option("--tier", type=click.Choice(["smoke", "calibrated", "stress"]), default="smoke", show_default=True)
+@click.option("--renderer", help="Who draws it [portrait].")
+@click.option("--factor", help="What the stress tier varies: yaw, noise, blur, compression, fps, amplitude, ...")
+@click.option("--level", type=float, help="How far: degrees, grey levels, px, JPEG quality, frames.")
+@click.option("--subjects", type=click.IntRange(1), help="Subjects [8; of the calibrated tier all].")
+@click.option("--clips", type=click.IntRange(1), help="Clips in all [about ten per subject; calibrated: all].")
+@click.option("--amplitude", type=click.FloatRange(0, 20), help="Motion at apex, px [1; calibrated 1.6; posed 6].")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @jobs_option
 @json_option
@@ -106,7 +121,7 @@ def synth(**options: Any) -> int:
     if posed:
         if options.pop("clips") is not None:
             raise UsageError(f"{options['dataset']} is of single images.", "Leave out --clips; give --subjects.")
-        options.pop("tier")
+        _refuse_tiers(options)
     with bar(f"synth {options['dataset']}") as progress:
         given = {key: value for key, value in options.items() if value is not None}
         mark = write(given.pop("dataset"), given.pop("out"), jobs=jobs, progress=progress, **given)
@@ -116,6 +131,13 @@ def synth(**options: Any) -> int:
         what = "stills" if posed else "clips"
         tell(f"{mark.clips} {what} of {mark.subjects} rendered subjects in {options['out']} (SYNTHETIC).")
     return 0
+
+
+def _refuse_tiers(options: dict[str, Any]) -> None:
+    """Takes out of the options what corpora of stills do not have; UsageError where any of it was given."""
+    given = {name: options.pop(name) for name in ("tier", "renderer", "factor", "level")}
+    if given["tier"] != "smoke" or any(given[name] is not None for name in ("renderer", "factor", "level")):
+        raise UsageError(f"{options['dataset']} has one tier and one renderer.", "Leave out --tier and what varies it.")
 
 
 @click.command()

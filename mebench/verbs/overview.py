@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from mebench.verbs.console import data_options, emit, home_option, json_option, tell
+from mebench.verbs.console import FOLDER, data_options, emit, home_option, json_option, tell
 
 
 @click.command(name="list")
@@ -22,6 +22,29 @@ def list_(what: str, home: Path, as_json: bool) -> int:  # noqa: FBT001
     else:
         for row in rows:
             tell("  ".join(str(value) for value in row.values()))
+    return 0
+
+
+@click.command()
+@click.argument("dataset")
+@click.argument("clip")
+@click.option("--inputs", required=True, metavar="RECIPE", help="Steps, such as 'align(size=224) > onset-apex > flow'.")
+@click.option("-o", "--output", required=True, type=FOLDER, help="A .png filmstrip, a .gif, or an .mp4 side by side.")
+@json_option
+@home_option
+def preview(**options: Any) -> int:
+    """Draw what a recipe makes of CLIP of a prepared DATASET; real faces only where their owners permit print."""
+    from mebench.preview import checked_suffix
+    from mebench.preview import preview as drawn
+
+    checked_suffix(options["output"])
+    found = drawn(options["home"], options["dataset"], options["clip"], options["inputs"])
+    found.write(options["output"])
+    if options["as_json"]:
+        emit({**found.record(), "file": str(options["output"])})
+    else:
+        shape = " x ".join(map(str, found.shape))
+        tell(f"{found.clip}: {found.kind} {shape}, {len(found.moments)} moments in {options['output']}")
     return 0
 
 

@@ -15,9 +15,11 @@ from typing import Any, Final, Literal, Protocol
 import cv2
 import dlib
 import numpy as np
+import numpy.typing as npt
 
 from mebench.errors import DataError, FrameError, MebenchError
 from mebench.vision.arrays import Bytes, Doubles, Floats, grey
+from mebench.vision.points import BROWS, CHIN, checked
 
 Box = tuple[float, float, float, float]
 
@@ -91,18 +93,26 @@ def dlib_finder() -> FaceFinder:
 
 
 def find_face(
-    finder: FaceFinder, images: Iterable[Bytes], policy: Literal["error", "exclude", "nearest"] = "error"
+    finder: FaceFinder,
+    images: Iterable[Bytes],
+    policy: Literal["error", "exclude", "nearest"] = "error",
+    several: Literal["best", "error"] = "best",
 ) -> FoundFace | None:
     """The best face of the first image, with the others seen beside it; what follows where there is none is the policy.
 
     `error` raises FrameError, `exclude` returns None, `nearest` goes on through the images that follow, which the
     caller orders by their distance from the onset, and raises FrameError when they end. A lazy iterable is read no
-    further than needed. The landmarks belong to image `index`: head motion from there leads back to the onset.
+    further than needed. The landmarks belong to image `index`: head motion from there leads back to the onset. Of
+    `several` faces the best is taken, or FrameError raised.
     """
     looked = 0
     for index, image in enumerate(images):
         looked += 1
         faces = finder.find(image)
+        if len(faces) > 1 and several == "error":
+            raise FrameError(
+                f"{len(faces)} faces found in one image.", "Look at the frames; take the best, or give its landmarks."
+            )
         if faces:
             return FoundFace(faces[0], faces[1:], index)
         if policy != "nearest":
@@ -113,6 +123,20 @@ def find_face(
         f"No face found in {looked} image{'' if looked == 1 else 's'}.",
         "Look at the frames; exclude the clip, or take the face of the nearest frame that shows one.",
     )
+
+
+def annotated_face(landmarks: npt.ArrayLike) -> Face:
+    """The face with these landmarks (68, 2): its box is the square that dlib's detector puts on such a face.
+
+    From brows to chin, as wide as high, about the middle of both; its score is that of a certain find.
+    """
+    points = checked(landmarks)
+    top, bottom = points[list(BROWS), 1].min(), points[CHIN, 1]
+    half, centre = (bottom - top) / 2, np.array([points[:, 0].mean(), (top + bottom) / 2])
+    if half <= 0:
+        raise DataError("The chin of these landmarks lies above the brows.", "Pass x, y in px, y downwards.")
+    (x0, y0), (x1, y1) = (centre - half).tolist(), (centre + half).tolist()
+    return Face((x0, y0, x1, y1), 1.0, points.astype(np.float32))
 
 
 def read_landmarks(image: Bytes, box: Box) -> Floats:

@@ -31,7 +31,7 @@ class TVL1:
     scales: int = 5
     scale_step: float = 0.8
     warps: int = 5
-    inner: int = 150
+    inner: int = 30
     median_every: int = 30
     presmooth: float = 0.0
 
