@@ -97,9 +97,7 @@ def script(options: argparse.Namespace) -> Figures:
     rates = {"script": count / usual, "ours, 1 process": count / ours, f"ours, {options.jobs}": count / together}
     for name, rate in rates.items():
         print(f"{name:18} {rate:8.1f} frames/s   x{rate / rates['script']:.1f}")
-    print(
-        f"eye centres of onset frames at most {points:.2f} px apart; aligned onset faces differ by {grey:.2f} grey levels"
-    )
+    print(f"onset frames: eye centres at most {points:.2f} px apart, aligned faces {grey:.2f} grey levels")
     shutil.rmtree(place)
     return {**rates, "eyes_px": points, "grey_levels": grey, "frames": count}
 
