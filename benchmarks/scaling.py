@@ -82,9 +82,7 @@ def _lost(place: Path, address: str) -> None:
     assert process.exitcode == 0
     assert _predictions(place / "there") == here
     noted = sum("workers-lost" in p.read_text() for p in (place / "there").glob("runs/*/*/*/seed-0/folds/*.sha256"))
-    print(
-        f"27 folds of a small network: here {here_s:.1f} s; two Dask workers, one killed: {there_s:.1f} s with the start;"
-    )
+    print(f"27 folds of a small network: here {here_s:.1f} s; on two Dask workers, one killed, {there_s:.1f} s:")
     print(f"  predictions equal, byte for byte; {noted} folds say that they lost a worker")
 
 
