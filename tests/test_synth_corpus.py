@@ -12,6 +12,7 @@ import pytest
 from mebench.datasets import casme2, samm, smic
 from mebench.errors import DataError, UnknownName, UsageError
 from mebench.synth import corpus
+from mebench.synth.asking import settings_of
 from mebench.synth.corpus import write_corpus
 from mebench.synth.truth import read_truth
 from mebench.vision.faces import dlib_finder
@@ -121,6 +122,52 @@ def test_the_marker_says_what_was_asked_for(roots):
     assert record["settings"] == {"amplitude": 1.0, "dataset": "samm"}
     assert record["tier"] == "smoke"
     assert sum(record["per_emotion"].values()) == record["clips"] == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({"tier": "stress", "factor": "noise", "level": 8}, {"factor": "noise", "level": 8.0, "renderer": "portrait"}),
+        ({"tier": "calibrated"}, {"renderer": "portrait"}),
+    ],
+)
+def test_the_marker_names_tier_renderer_factor_and_level(tmp_path, asked, named):
+    size = {"subjects": 2, "clips": 4, "seed": 5}
+    mark = corpus.annotate_corpus(settings_of("casme2", **asked, **size), tmp_path / "x")
+    assert mark.tier == asked["tier"]
+    assert mark.settings.items() >= named.items()
+    table = casme2.DATASET.load(tmp_path / "x")
+    smoke = corpus.annotate_corpus(settings_of("casme2", tier="smoke", **size), tmp_path / "smoke")
+    assert "renderer" not in smoke.settings
+    assert table.fingerprint != casme2.DATASET.load(tmp_path / "smoke").fingerprint
+
+
+def test_a_neutral_stress_corpus_has_a_board_of_its_own(tmp_path):
+    size = {"subjects": 2, "clips": 4, "seed": 5}
+    prints = set()
+    for name, more in (("smoke", {"tier": "smoke"}), ("stress", {"tier": "stress", "factor": "blur", "level": 0.0})):
+        corpus.annotate_corpus(settings_of("casme2", **more, **size), tmp_path / name)
+        prints.add(casme2.DATASET.load(tmp_path / name).fingerprint)
+    assert len(prints) == 2
+
+
+@pytest.mark.slow
+def test_a_calibrated_corpus_is_read_found_and_written_alike_twice(tmp_path):
+    """Frames of a calibrated and a stressed corpus: the readers read them, dlib finds the face at onset and apex."""
+    for name, asked in (("c", {"tier": "calibrated"}), ("s", {"tier": "stress", "factor": "yaw", "level": 10})):
+        root = tmp_path / name
+        write_corpus("casme2", root, subjects=2, clips=3, seed=1, **asked)
+        table = casme2.DATASET.load(root)
+        frames = casme2.DATASET.frames(root, table)
+        for clip in table:
+            shown = dict(frames[clip.id].frames)
+            assert list(shown) == list(range(clip.onset, clip.offset + 1))
+            for number in (clip.onset, clip.apex):
+                image = cv2.imread(str(frames[clip.id].path / shown[number]))
+                assert len(dlib_finder().find(np.ascontiguousarray(image[..., ::-1]))) == 1
+            assert read_truth(root, clip.id).numbers.tolist() == list(shown)
+        write_corpus("casme2", tmp_path / "again", subjects=2, clips=3, seed=1, jobs=2, **asked)
+        assert digest(tmp_path / "again") == digest(root)
 
 
 def test_a_folder_with_other_content_is_left_alone(tmp_path):

@@ -74,6 +74,17 @@ def write_corpus(
     return mark
 
 
+def annotate_corpus(settings: Settings, root: Path) -> SyntheticMark:
+    """What was written: the workbooks and the marker of a corpus without a single frame."""
+    shots = shots_of(settings)
+    mark = _mark(settings, shots)
+    with disk(root):
+        root.mkdir(parents=True, exist_ok=True)
+    settings.layout.annotate(root, [shot.clip for shot in shots])
+    write_marker(root, mark)
+    return mark
+
+
 @dataclass(frozen=True)
 class _Casting:
     """A worker's task: all clips of one person."""
@@ -197,4 +208,4 @@ def disk(path: Path) -> Iterator[None]:
         ) from error
 
 
-__all__ = ["GENERATOR", "disk", "whole", "write_corpus"]
+__all__ = ["GENERATOR", "annotate_corpus", "disk", "whole", "write_corpus"]

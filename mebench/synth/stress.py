@@ -81,7 +81,7 @@ def _fps(settings: Settings, clip: PlannedClip, script: ClipScript) -> Shown:
         int(np.abs(chosen - (number - first)).argmin()) + first for number in (clip.take.apex, script.apex)
     ]  # fmt: skip
     take = replace(clip.take, apex=apexes[0], offset=first + count - 1)
-    return replace(clip, take=take), _every(script, chosen, first + np.arange(count), apexes[1])
+    return replace(clip, take=take), every(script, chosen, first + np.arange(count), apexes[1])
 
 
 def _amplitude(_settings: Settings, clip: PlannedClip, script: ClipScript) -> Shown:
@@ -115,7 +115,7 @@ def _classes(settings: Settings) -> Sequence[str]:
     return list(MARGINALS[settings.dataset].classes if settings.tier == "calibrated" else MENUS[settings.dataset])
 
 
-def _every(script: ClipScript, chosen: NDArray[np.int64], numbers: NDArray[np.int64], apex: int) -> ClipScript:
+def every(script: ClipScript, chosen: NDArray[np.int64], numbers: NDArray[np.int64], apex: int) -> ClipScript:
     """The script at these of its frames alone, renumbered."""
 
     def tracks(given: tuple[UnitTrack, ...]) -> tuple[UnitTrack, ...]:
@@ -146,4 +146,4 @@ FACTORS: Mapping[str, Factor] = {
     CONFOUNDED: Factor("of the blinks", 0, 1, 0, _confounded_blinks),
 }
 
-__all__ = ["CONFOUNDED", "FACTORS", "Factor", "require_level", "stressed"]
+__all__ = ["CONFOUNDED", "FACTORS", "Factor", "every", "require_level", "stressed"]

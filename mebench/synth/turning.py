@@ -17,8 +17,8 @@ from mebench.synth.script import HeadPose
 _DEPTH = 0.7  # of half the face's width: how far the middle of the face stands before its edge
 _NOSE, _NOSE_SIGMA = 0.22, (0.12, 0.2)
 _FADES = (1.1, 2.1)  # face radii between which the turn fades out
-_GRID_PX, _FINE_GRID_PX, _FAR = 8, 4, np.deg2rad(9)
-_STEPS = 40
+_GRID_PX, _FINE_GRID_PX, _FAR = 8, 4, np.deg2rad(9)  # px of a 640x480 frame; finer where a head turns far
+_STEPS = 80
 _SETTLED_PX = 2e-3
 
 
@@ -73,7 +73,7 @@ class Turning:
         self.matrices = np.stack([_matrix(head, t, centre, camera.scale) for t in range(len(head.x))])
         self._last: NDArray[np.float64] | None = None
         far = max(np.abs(head.yaw).max(), np.abs(head.pitch).max()) > _FAR
-        self._step = _FINE_GRID_PX if far else _GRID_PX
+        self._step = max(1, round((_FINE_GRID_PX if far else _GRID_PX) * camera.scale))
 
     def forward(self, posed: NDArray[np.float64], t: int) -> NDArray[np.float64]:
         """Points (..., 2) of the posed face in frame t."""

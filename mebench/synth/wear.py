@@ -9,7 +9,7 @@ from mebench.synth.camera import Camera, Canvas
 _RIM, _RIM_WIDTH, _RIM_SOFT = -1.1, 2.2, 0.9
 _LENS = (0.29, 0.235)  # half axes as shares of the distance between the eyes
 _LENS_TINT, _GLARE = -0.03, 0.16
-_BEARD, _HAIR, _HAIR_SIGMA = 0.75, 0.35, (0.7, 1.6)
+_BEARD, _HAIR, _HAIR_SIGMA = 0.7, 0.16, (0.6, 1.8)
 _BEARD_SOFT = 5.0
 
 

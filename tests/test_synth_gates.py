@@ -1,0 +1,31 @@
+"""The gates of the calibrated tier: what must not tell the class does not; units tell it as well as in life."""
+
+from argparse import Namespace
+
+import pytest
+
+from benchmarks.calibrated import plan_gates, sketch_gates
+from mebench.synth.asking import settings_of
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", ["casme2", "samm"])
+def test_duration_pose_and_blinks_tell_nothing_and_units_what_they_do_in_life(dataset, tmp_path):
+    options = Namespace(home=tmp_path, permutations=39, jobs=1)
+    gates = plan_gates(settings_of(dataset, tier="calibrated", seed=0), options)
+    assert [gate.line() for gate in gates if not gate.open] == []
+
+
+@pytest.mark.slow
+def test_lbp_top_reaches_on_a_sketch_what_it_does_on_the_real_corpus(tmp_path):
+    (gate,) = sketch_gates(settings_of("casme2", tier="calibrated", seed=0), Namespace(home=tmp_path))
+    assert gate.open, gate.line()
+
+
+@pytest.mark.slow
+def test_confounded_blinks_open_the_gate_of_blinks(tmp_path):
+    options = Namespace(home=tmp_path, permutations=39, jobs=1)
+    asked = settings_of("casme2", tier="calibrated", factor="confounded-blinks", level=1.0, seed=0)
+    told = [gate.name for gate in plan_gates(asked, options) if not gate.open]
+    assert told
+    assert all(name.startswith("blinks") for name in told)
