@@ -62,6 +62,7 @@ _CORE = ("mebench.steps", "mebench.planes")
 """Where the core steps stand."""
 
 PrivilegeRule: TypeAlias = Privilege | Callable[[Kind, Parameters], Privilege]
+ContentRule: TypeAlias = Callable[[Parameters], Parameters]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class Step:
 
     `version` changes whenever the result of `apply` does: it is part of every cache key. `gives` None means the kind
     that was taken. `privilege` is the annotation read beyond onset and offset, or a function of the kind taken and the
-    parameters. `tools` are the distributions whose version shapes the result.
+    parameters. `tools` are the distributions whose version shapes the result. `content` says of parameters that name
+    files what lies in these: it stands in their place wherever the result is known by what it depends on.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Step:
     gives: Kind | None = None
     privilege: PrivilegeRule = "none"
     tools: tuple[str, ...] = ()
+    content: ContentRule | None = None
 
     def bind(self, call: Call) -> dict[str, Any]:
         """Every parameter of the step with its value: from the call, else the default.
@@ -123,9 +126,10 @@ def step(
     gives: Kind | None = None,
     privilege: PrivilegeRule = "none",
     tools: tuple[str, ...] = (),
+    content: ContentRule | None = None,
 ) -> Callable[[Callable[..., Sample]], Step]:
     """A decorator that makes a `Step` of a function `(sample, **parameters) -> Sample`."""
-    return lambda function: Step(name, version, function, frozenset(accepts), gives, privilege, tools)
+    return lambda function: Step(name, version, function, frozenset(accepts), gives, privilege, tools, content)
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,8 @@ class BoundStep:
     def identity(self) -> list[Any]:
         """What the result depends on, as plain JSON values."""
         tools = {tool: _tool_version(self.step.name, tool) for tool in self.step.tools}
-        return [self.step.name, self.step.version, dict(self.parameters), tools]
+        content = self.step.content(self.parameters) if self.step.content else {}
+        return [self.step.name, self.step.version, {**self.parameters, **content}, tools]
 
     def __str__(self) -> str:
         signature = inspect.signature(self.step.apply).parameters

@@ -1,30 +1,25 @@
 """The core steps of a recipe; `mebench.recipes` says what a step is.
 
 Those that place the face stand in `mebench.placement`, those that pick onset and apex in `mebench.peaks`, flow and
-strain in `mebench.motion_fields`.
+strain in `mebench.motion_fields`, magnification in `mebench.magnified`.
 
 Images stay 8-bit between steps: what a step computes in floats is rounded half to even, because texture codes compare
 neighbours and float noise would break every tie.
 """
 
 from dataclasses import replace
-from typing import Literal
 
 import cv2
 import numpy as np
 
+from mebench.magnified import magnify
 from mebench.motion_fields import flow, strain
 from mebench.peaks import apex, onset, onset_apex, picked
 from mebench.placement import align, crop
 from mebench.recipes import Kind, Sample, step
 from mebench.samples import as_bytes, fields, leading, moved, plane, require
-from mebench.vision.arrays import Floats
 from mebench.vision.arrays import grey as luma
 from mebench.vision.interpolation import tim as interpolate
-from mebench.vision.magnification.eulerian import linear
-from mebench.vision.magnification.phase import clip as magnify_phase
-from mebench.vision.magnification.phase import two_frame
-from mebench.vision.magnification.temporal import Butterworth
 
 OPENCV = ("opencv-contrib-python-headless",)
 IMAGES: frozenset[Kind] = frozenset({"frames", "pair", "image"})
@@ -101,48 +96,10 @@ def tim(sample: Sample, frames: int) -> Sample:
     )
 
 
-@step("magnify", 1, accepts={"frames", "pair"}, tools=(*OPENCV, "scipy"))
-def magnify(
-    sample: Sample,
-    method: Literal["phase", "linear"] = "phase",
-    *,
-    factor: float,
-    low_hz: float = 0.0,
-    high_hz: float = 0.0,
-    cutoff_px: float = 16.0,
-) -> Sample:
-    """The images with their motion magnified `factor` times: of a pair the apex, of a clip every frame.
-
-    Motion is what differs from the onset; with `low_hz` and `high_hz`, of a clip, what a first-order Butterworth band
-    passes. `cutoff_px` is the wavelength below which the linear method magnifies less; 0 spares none.
-    """
-    onset_based = low_hz == high_hz == 0
-    require(
-        onset_based or sample.kind == "frames",
-        "A pair has no frequencies: magnify(low_hz=..., high_hz=...) needs whole clips.",
-    )
-    frames, fps = sample.array, sample.fps
-    band = _OnsetBand() if onset_based else Butterworth(low_hz, high_hz)
-    if method == "linear":
-        magnified = linear(frames, factor, fps=fps, band=band, cutoff_px=cutoff_px)
-    elif onset_based:
-        magnified = np.stack([frames[0], *(two_frame(frames[0], frame, factor) for frame in frames[1:])])
-    else:
-        magnified = magnify_phase(frames, factor, fps=fps, band=band)
-    return replace(sample, array=magnified)
-
-
 @step("flatten", 1, accepts=FIELDS, gives="vector")
 def flatten(sample: Sample) -> Sample:
     """All values in one row, (d,)."""
     return replace(sample, array=sample.array.ravel(), kind="vector", channels=())
-
-
-class _OnsetBand:
-    """The temporal filter that passes all that differs from the first frame, whatever the frame rate."""
-
-    def __call__(self, signal: Floats, fps: float) -> Floats:  # noqa: ARG002  the filters' common signature
-        return signal - signal[:1]
 
 
 __all__ = [

@@ -6,6 +6,7 @@ import pytest
 
 from mebench.errors import DataError
 from mebench.vision.magnification.phase import clip, two_frame
+from mebench.vision.magnification.steerable import Steerable
 from mebench.vision.magnification.temporal import Ideal, Iir
 from tests.test_vision_magnification import FPS, displacement, stripes, swing, swung, translating
 
@@ -32,7 +33,7 @@ def mean_error(image: Image, truth: Image) -> float:
 @pytest.mark.parametrize("shape", [(224, 224), (97, 131), (64, 65), (20, 24)])
 def test_factor_one_rebuilds_the_image(shape: tuple[int, int], orientations: int) -> None:
     onset, apex = np.random.default_rng(0).random((2, *shape), dtype=np.float32)
-    assert np.abs(two_frame(onset, apex, 1, orientations=orientations) - apex).max() <= 2e-6
+    assert np.abs(two_frame(onset, apex, 1, pyramid=Steerable(orientations)) - apex).max() <= 2e-6
 
 
 @pytest.mark.parametrize("levels", [1, 3, 8])
@@ -150,8 +151,10 @@ def test_pairs_that_do_not_match_and_impossible_pyramids_are_refused() -> None:
         two_frame(image * 255, image, 2)
     with pytest.raises(DataError, match="factor"):
         two_frame(image, image, 0.5)
-    for wrong in ({"levels": 0}, {"orientations": 1}, {"blur_px": -1.0}):
+    for wrong in ({"levels": 0}, {"blur_px": -1.0}):
         with pytest.raises(DataError, match="pyramid"):
             two_frame(image, image, 2, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="pyramid"):
+        Steerable(1)
     with pytest.raises(DataError, match="frame rate"):
         clip(image[None], 2, fps=None, band=Iir())  # type: ignore[arg-type]

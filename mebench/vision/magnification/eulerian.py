@@ -5,6 +5,7 @@ factor · motion stays below an eighth of the wavelength; beyond that motion is 
 rises, noise with it. The temporal gain in the band enters as well: the true factor is |1 + (factor − 1)·G(f)|.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import cv2
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from mebench.errors import DataError
 from mebench.vision.arrays import Doubles, Floats
-from mebench.vision.magnification.temporal import TemporalFilter, require_fps
+from mebench.vision.magnification.temporal import CausalFilter, TemporalFilter, require_fps
 from mebench.vision.magnification.values import YIQ, as_unit, like, require_factor
 
 RGB: Final = np.linalg.inv(YIQ)
@@ -47,11 +48,49 @@ def linear(
     if unit.ndim == 3:
         return like(frames, unit + _amplified(unit, gains, fps, band))
     result = unit.copy()
-    for row, weight in enumerate((1.0, chroma, chroma)):
-        if weight:
-            change = _amplified(unit @ YIQ[row].astype(np.float32), gains, fps, band)
-            result += change[..., None] * (weight * RGB[:, row]).astype(np.float32)
+    for row, weight in _weighted(chroma):
+        change = _amplified(unit @ YIQ[row].astype(np.float32), gains, fps, band)
+        result += change[..., None] * (weight * RGB[:, row]).astype(np.float32)
     return like(frames, result)
+
+
+class LinearStream:
+    """A clip magnified frame by frame as it comes: what `linear` gives, in memory that does not grow with its length.
+
+    `band` must be causal. Each call takes the next frame (h, w[, 3]) and gives it magnified.
+    """
+
+    def __init__(
+        self,
+        factor: float,
+        *,
+        fps: float,
+        band: CausalFilter,
+        cutoff_px: float = 16.0,
+        skip_ends: bool = False,
+        chroma: float = 0.0,
+    ) -> None:
+        require_factor(factor)
+        require_fps(fps)
+        self.factor, self.cutoff_px, self.skip_ends, self.chroma = factor, cutoff_px, skip_ends, chroma
+        self._shape: tuple[int, ...] | None = None
+        self._filters: tuple[Callable[[Floats], Floats], ...] = tuple(band.stream(fps) for _ in YIQ)
+
+    def __call__(self, frame: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        unit = as_unit(frame, 2, "Linear magnification")
+        if self._shape not in (None, unit.shape):
+            raise DataError("A frame is of another size than those before.", "Give a stream frames of one size.")
+        self._shape = unit.shape
+        gains = level_gains(
+            (unit.shape[0], unit.shape[1]), self.factor, cutoff_px=self.cutoff_px, skip_ends=self.skip_ends
+        )
+        if unit.ndim == 2:
+            return like(frame, unit + _reweighted(self._filters[0](unit), gains))
+        result = unit.copy()
+        for row, weight in _weighted(self.chroma):
+            change = _reweighted(self._filters[row](unit @ YIQ[row].astype(np.float32)), gains)
+            result += change[..., None] * (weight * RGB[:, row]).astype(np.float32)
+        return like(frame, result)
 
 
 def level_gains(shape: tuple[int, int], factor: float, *, cutoff_px: float = 16.0, skip_ends: bool = False) -> Doubles:
@@ -104,6 +143,11 @@ def reconstruct(pyramid: list[Floats]) -> Floats:
 
 def _expanded(image: Floats, shape: tuple[int, ...]) -> Floats:
     return np.asarray(cv2.pyrUp(image, dstsize=(shape[1], shape[0])), dtype=np.float32)
+
+
+def _weighted(chroma: float) -> list[tuple[int, float]]:
+    """Luma and colour differences with their weights, those of none left out."""
+    return [(row, weight) for row, weight in enumerate((1.0, chroma, chroma)) if weight]
 
 
 def _amplified(planes: Floats, gains: Doubles, fps: float, band: TemporalFilter) -> Floats:

@@ -1,39 +1,50 @@
-"""Phase-based motion magnification on a complex steerable pyramid (Wadhwa et al., SIGGRAPH 2013).
+"""Phase-based motion magnification (Wadhwa et al., SIGGRAPH 2013, ICCP 2014), on either of two pyramids.
 
-A local shift turns the phase of each oriented, band-passed copy of the image; turning it further moves the structure
-further, without the noise amplification of the linear method. Bands are one octave wide, filters live in the Fourier
-domain. What repeats over more than 2^levels px lies in the residual and is not magnified.
+A local shift turns the phase of each band-passed copy of the image; turning it further moves the structure further,
+without the noise amplification of the linear method. Bands are one octave wide, filters live in the Fourier domain.
+What repeats over more than 2^levels px lies in the residual and is not magnified.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
-from math import ceil, factorial
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
 from mebench.errors import DataError
-from mebench.vision.arrays import Doubles, Floats
-from mebench.vision.magnification.temporal import TemporalFilter, require_fps
+from mebench.vision.arrays import Floats
+from mebench.vision.magnification.octaves import Spectrum, depth_of, padded, residual, smoothed
+from mebench.vision.magnification.steerable import Steerable
+from mebench.vision.magnification.temporal import CausalFilter, TemporalFilter, require_fps
 from mebench.vision.magnification.values import as_unit, like, luma, require_factor, with_luma
-
-Spectrum = npt.NDArray[np.complex64]
-
-ORIENTATIONS: Final = 4
-PADDING: Final = 32
-"""Pixels reflected around the image, so that what leaves it at one side does not come in at the other."""
 
 BLUR_PX: Final = 2.0
 """Sigma of the amplitude-weighted smoothing of phase changes: under noise of sigma 2 it lowers the error of a tenfold
 magnification to a fifth of the linear method's."""
 
-COARSE_MARGIN: Final = 2
-"""A band at level l reaches frequencies of .5·2^(1−l) cycles/px. It is held on a grid that carries an octave more,
-since turning phases widens its spectrum."""
+B = TypeVar("B", bound="_Placed")
+
+
+class _Placed(Protocol):
+    @property
+    def where(self) -> tuple[Any, Any]: ...
+    @property
+    def scale(self) -> float: ...
+
+
+class Pyramid(Protocol[B]):
+    """Bands of an image with a local phase; `Steerable` and `Riesz`."""
+
+    def bands(self, height: int, width: int, levels: int) -> tuple[B, ...]: ...
+    def coefficients(self, spectra: Spectrum, band: B) -> npt.NDArray[Any]: ...
+    def amplitude(self, coefficients: Any) -> Floats: ...
+    def step(self, before: Any, now: Any) -> Floats: ...
+    def turned(self, coefficients: Any, phase: Floats) -> npt.NDArray[Any]: ...
+    def spectrum(self, turned: Any, band: B) -> Spectrum: ...
+
+
+STEERABLE: Final = Steerable()
 
 
 def two_frame(
@@ -43,7 +54,7 @@ def two_frame(
     *,
     blur_px: float = BLUR_PX,
     levels: int | None = None,
-    orientations: int = ORIENTATIONS,
+    pyramid: Pyramid[Any] = STEERABLE,
 ) -> npt.NDArray[Any]:
     """The apex image with its displacement from the onset image magnified, (h, w[, 3]) like the apex.
 
@@ -58,14 +69,12 @@ def two_frame(
             f"An onset of shape {first.shape} and an apex of {last.shape} are no pair.", "Align them to one size first."
         )
 
-    def turn(bands: Spectrum, sigma: float) -> Spectrum:
-        amplitude = np.abs(bands[1])
-        phase = _smoothed(np.angle(bands[1] * bands[0].conj()), amplitude, sigma)
-        turned: Spectrum = bands[1] * _rotation((factor - 1) * phase)
-        return turned[None]
+    def turn(_index: int, bands: Any, sigma: float) -> Any:
+        phase = smoothed(pyramid.step(bands[0], bands[1]), pyramid.amplitude(bands[1]), sigma)
+        return pyramid.turned(bands[1], (factor - 1) * phase)[None]
 
     pair = np.stack([luma(first, 2), luma(last, 2)])
-    return like(apex, with_luma(last, _resynthesised(pair, turn, 1, blur_px, levels, orientations)[0]))
+    return like(apex, with_luma(last, _resynthesised(pyramid, pair, turn, 1, blur_px, levels)[0]))
 
 
 def clip(
@@ -76,7 +85,7 @@ def clip(
     band: TemporalFilter,
     blur_px: float = BLUR_PX,
     levels: int | None = None,
-    orientations: int = ORIENTATIONS,
+    pyramid: Pyramid[Any] = STEERABLE,
 ) -> npt.NDArray[Any]:
     """The clip (t, h, w[, 3]) with the motion in the temporal band magnified, same shape and kind.
 
@@ -86,147 +95,77 @@ def clip(
     require_fps(fps)
     unit = as_unit(frames, 3, "Phase magnification")
 
-    def turn(bands: Spectrum, sigma: float) -> Spectrum:
-        steps = np.angle(bands[1:] * bands[:-1].conj())
-        phases = band(np.concatenate([np.zeros_like(bands[:1].real), np.cumsum(steps, axis=0)]), fps)
-        for t, coefficients in enumerate(bands):
-            bands[t] *= _rotation((factor - 1) * _smoothed(phases[t], np.abs(coefficients), sigma))
-        return bands
+    def turn(_index: int, bands: Any, sigma: float) -> Any:
+        steps = pyramid.step(bands[:-1], bands[1:])
+        start = np.zeros((1, *steps.shape[1:]), np.float32)
+        phases = band(np.concatenate([start, np.cumsum(steps, axis=0)]), fps)
+        turned = [
+            pyramid.turned(now, (factor - 1) * smoothed(phase, pyramid.amplitude(now), sigma))
+            for now, phase in zip(bands, phases, strict=True)
+        ]
+        return np.stack(turned)
 
-    return like(frames, with_luma(unit, _resynthesised(luma(unit, 3), turn, len(unit), blur_px, levels, orientations)))
+    return like(frames, with_luma(unit, _resynthesised(pyramid, luma(unit, 3), turn, len(unit), blur_px, levels)))
 
 
-Turn = Callable[[Spectrum, float], Spectrum]
-"""From one band of all t frames, and the blur's sigma on its grid, to the turned band of the frames to be kept."""
+class Stream:
+    """A clip magnified frame by frame as it comes: what `clip` gives, in memory that does not grow with its length.
+
+    `band` must be causal. Each call takes the next frame (h, w[, 3]) and gives it magnified.
+    """
+
+    def __init__(
+        self,
+        factor: float,
+        *,
+        fps: float,
+        band: CausalFilter,
+        blur_px: float = BLUR_PX,
+        levels: int | None = None,
+        pyramid: Pyramid[Any] = STEERABLE,
+    ) -> None:
+        require_factor(factor)
+        require_fps(fps)
+        self.factor, self.fps, self.band, self.pyramid = factor, fps, band, pyramid
+        self._blur_px, self._levels = blur_px, levels
+        self._shape: tuple[int, ...] | None = None
+        self._before: dict[int, Any] = {}
+        self._phases: dict[int, Floats] = {}
+        self._filters: dict[int, Callable[[Floats], Floats]] = {}
+
+    def __call__(self, frame: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        unit = as_unit(frame, 2, "Phase magnification")
+        if self._shape not in (None, unit.shape):
+            raise DataError("A frame is of another size than those before.", "Give a stream frames of one size.")
+        self._shape = unit.shape
+        image = _resynthesised(self.pyramid, luma(unit, 2)[None], self._turn, 1, self._blur_px, self._levels)[0]
+        return like(frame, with_luma(unit, image))
+
+    def _turn(self, index: int, bands: Any, sigma: float) -> Any:
+        now = bands[0]
+        step = self.pyramid.step(self._before.get(index, now), now)
+        if index not in self._before:
+            self._filters[index], self._phases[index] = self.band.stream(self.fps), np.zeros_like(step)
+        self._before[index] = now.copy()
+        self._phases[index] = self._phases[index] + step
+        phase = smoothed(self._filters[index](self._phases[index]), self.pyramid.amplitude(now), sigma)
+        return self.pyramid.turned(now, (self.factor - 1) * phase)[None]
+
+
+Turn = Callable[[int, Any, float], Any]
+"""From one band of all t frames, its number, and the blur's sigma on its grid, to the turned band of those kept."""
 
 
 def _resynthesised(
-    images: Floats, turn: Turn, keep: int, blur_px: float, levels: int | None, orientations: int
+    pyramid: Pyramid[Any], images: Floats, turn: Turn, keep: int, blur_px: float, levels: int | None
 ) -> Floats:
     """The last `keep` of the images (t, h, w) from their turned bands, (keep, h, w)."""
-    padded, window = _padded(images)
-    height, width = padded.shape[1:]
-    depth = _default_levels(height, width) if levels is None else levels
-    if depth < 1 or orientations < 2 or not blur_px >= 0:
-        raise DataError(
-            f"No pyramid has {depth} levels, {orientations} orientations and a blur of {blur_px} px.",
-            "Ask for at least 1 level, 2 orientations and a blur of 0 or more.",
-        )
-    pyramid = _pyramid(height, width, depth, orientations)
-    spectra = scipy.fft.fft2(padded)
-    total = spectra[-keep:] * pyramid.residual**2
-    for band in pyramid.bands:
-        turned = turn(scipy.fft.ifft2(spectra[:, *band.where] * band.mask), blur_px * band.scale)
-        total[:, *band.where] += scipy.fft.fft2(turned) * (band.mask / 2)
+    whole, window = padded(images)
+    height, width = whole.shape[1:]
+    depth = depth_of(height, width, levels, blur_px)
+    spectra = scipy.fft.fft2(whole)
+    total = spectra[-keep:] * residual(height, width, depth) ** 2
+    for index, band in enumerate(pyramid.bands(height, width, depth)):
+        turned = turn(index, pyramid.coefficients(spectra, band), blur_px * band.scale)
+        total[:, *band.where] += pyramid.spectrum(turned, band)
     return np.ascontiguousarray(scipy.fft.ifft2(total).real[:, *window])
-
-
-def _padded(images: Floats) -> tuple[Floats, tuple[slice, slice]]:
-    """The images (t, h, w) with reflected edges, to sides that transform fast, and where the images lie in them."""
-    sides = images.shape[1:]
-    fast = [scipy.fft.next_fast_len(side + 2 * PADDING) for side in sides]
-    widths = [(0, 0), *((PADDING, total - side - PADDING) for side, total in zip(sides, fast, strict=True))]
-    top, left = (slice(PADDING, PADDING + side) for side in sides)
-    return np.pad(images, widths, mode="reflect"), (top, left)
-
-
-def _default_levels(height: int, width: int) -> int:
-    """Octaves until a band's wavelength nears the image: 6 for 224 px and its padding."""
-    return max(int(np.log2(min(height, width))) - 2, 1)
-
-
-def _smoothed(phase: Floats, amplitude: Floats, sigma: float) -> Floats:
-    """The phase averaged over a Gaussian neighbourhood with weights of amplitude."""
-    if not sigma:
-        return phase
-    weights = amplitude + np.finfo(np.float32).tiny
-    mean = cv2.GaussianBlur(phase * weights, (0, 0), sigma) / cv2.GaussianBlur(weights, (0, 0), sigma)
-    return np.asarray(mean, dtype=np.float32)
-
-
-def _rotation(phase: Floats) -> Spectrum:
-    """exp(i·phase)."""
-    turned = np.empty(phase.shape, dtype=np.complex64)
-    turned.real, turned.imag = np.cos(phase), np.sin(phase)
-    return turned
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Band:
-    """One oriented band: which rows and columns of the spectrum its grid holds, its one-sided mask there, and the
-    grid's size relative to the image's."""
-
-    where: tuple[Any, Any]
-    mask: Floats
-    scale: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Pyramid:
-    """The bands and the mask (h, w) of what lies in none of them."""
-
-    bands: tuple[_Band, ...]
-    residual: Floats
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Grid:
-    """The frequencies a level is held at: where in the whole spectrum, radius (n, m) in cycles/px, angle (n, m), which
-    of them are Nyquist's, and the grid's size relative to the image's."""
-
-    where: tuple[Any, Any]
-    radius: Doubles
-    angle: Doubles
-    nyquist: npt.NDArray[np.bool_]
-    scale: float
-
-
-@lru_cache(maxsize=8)
-def _pyramid(height: int, width: int, levels: int, orientations: int) -> _Pyramid:
-    """The pyramid's filters; the squares of all masks, mirrored ones included, add up to 1 at every frequency.
-
-    Along the radius r cycles/px, with t = clamp(log2(2r) + l + 1, 0, 1): lo_l = cos(πt/2), hi_l = sin(πt/2), band l is
-    hi_l·∏ lo_k over the finer k, the residual ∏ lo_l. Around it, 2c·cos^(K−1)(φ − πk/K) on one half plane. Nyquist row
-    and column belong to the residual: they have no mirror image, and oriented bands would rebuild them up to .1 wrong.
-    """
-    bands: list[_Band] = []
-    for level in range(levels):
-        grid = _grid(height, width, level)
-        radial = np.sin(np.pi / 2 * _ramp(grid.radius, level)) * _finer_lowpass(grid.radius, level)
-        radial[grid.nyquist] = 0
-        masks = ((radial * _angular(grid.angle, k, orientations)).astype(np.float32) for k in range(orientations))
-        bands += [_Band(grid.where, mask, grid.scale) for mask in masks]
-    whole = _grid(height, width, 0)
-    residual = np.where(whole.nyquist, 1, _finer_lowpass(whole.radius, levels))
-    return _Pyramid(tuple(bands), residual.astype(np.float32))
-
-
-def _grid(height: int, width: int, level: int) -> _Grid:
-    coarser = max(level - COARSE_MARGIN, 0)
-    sides = [2 * ceil(side / 2**coarser / 2) if coarser else side for side in (height, width)]
-    y, x = (np.rint(scipy.fft.fftfreq(side) * side).astype(np.intp) for side in sides)
-    where = (y[:, None] % height, x % width) if coarser else (slice(None), slice(None))
-    along_y, along_x = y[:, None] / height, x / width
-    nyquist = (np.abs(along_y) == 0.5) | (np.abs(along_x) == 0.5)
-    return _Grid(where, np.hypot(along_y, along_x), np.arctan2(along_y, along_x), nyquist, sides[0] / height)
-
-
-def _ramp(radius: Doubles, level: int) -> Doubles:
-    """t of the level: 0 an octave below its upper edge, 1 from that edge on."""
-    ramp: Doubles = np.clip(np.log2(np.maximum(2 * radius, 1e-12)) + level + 1, 0, 1)
-    return ramp
-
-
-def _finer_lowpass(radius: Doubles, level: int) -> Doubles:
-    """What the levels finer than this one leave over."""
-    lowpass = np.ones_like(radius)
-    for finer in range(level):
-        lowpass *= np.cos(np.pi / 2 * _ramp(radius, finer))
-    return lowpass
-
-
-def _angular(angle: Doubles, k: int, orientations: int) -> Doubles:
-    order = orientations - 1
-    norm = np.sqrt(2.0 ** (2 * order) * factorial(order) ** 2 / (orientations * factorial(2 * order)))
-    cosine = np.cos(angle - np.pi * k / orientations)
-    return np.where(cosine > 0, 2 * norm * np.maximum(cosine, 0) ** order, 0)

@@ -4,7 +4,9 @@ Each holds what defines it and is called with the clip and its frame rate. All l
 its first frame.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, Self
 
 import numpy as np
@@ -12,7 +14,7 @@ import scipy.fft
 import scipy.signal
 
 from mebench.errors import DataError
-from mebench.vision.arrays import Floats
+from mebench.vision.arrays import Doubles, Floats
 
 MIN_BINS: Final = 2
 
@@ -22,6 +24,14 @@ class TemporalFilter(Protocol):
 
     def __call__(self, signal: Floats, fps: float) -> Floats:
         """The band of the signal (t, …), same shape, around zero."""
+        ...
+
+
+class CausalFilter(TemporalFilter, Protocol):
+    """A filter that looks back only, and so needs no more than a state."""
+
+    def stream(self, fps: float) -> Callable[[Floats], Floats]:
+        """A function that takes the frames one after another and gives the band of each."""
         ...
 
 
@@ -47,14 +57,13 @@ class Iir:
         return cls(*(float(-np.expm1(-2 * np.pi * hz / fps)) for hz in (high_hz, low_hz)))
 
     def __call__(self, signal: Floats, fps: float) -> Floats:
+        step = self.stream(fps)
+        return np.stack([step(frame) for frame in signal])
+
+    def stream(self, fps: float) -> Callable[[Floats], Floats]:
+        """The band of one frame after another."""
         require_fps(fps)
-        fast, slow = signal[0].copy(), signal[0].copy()
-        band = np.zeros_like(signal)
-        for t in range(1, len(signal)):
-            fast += np.float32(self.fast) * (signal[t] - fast)
-            slow += np.float32(self.slow) * (signal[t] - slow)
-            band[t] = fast - slow
-        return band
+        return _Difference(lambda first: _LowPass(self.fast, first), lambda first: _LowPass(self.slow, first))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +79,15 @@ class Butterworth:
 
     def __call__(self, signal: Floats, fps: float) -> Floats:
         _require_band(self.low_hz, self.high_hz, fps)
+        require_frequencies(len(signal), fps, self.low_hz, self.high_hz, 1)
         offset = signal - signal[:1]
         return self._low_pass(offset, self.high_hz, fps) - self._low_pass(offset, self.low_hz, fps)
+
+    def stream(self, fps: float) -> Callable[[Floats], Floats]:
+        """The band of one frame after another; how long the clip will be is not known, so nothing is asked of it."""
+        _require_band(self.low_hz, self.high_hz, fps)
+        coefficients = [scipy.signal.butter(1, hz, fs=fps) for hz in (self.high_hz, self.low_hz)]
+        return _Difference(*(partial(_FirstOrder, *found) for found in coefficients))
 
     @staticmethod
     def _low_pass(offset: Floats, hz: float, fps: float) -> Floats:
@@ -94,14 +110,60 @@ class Ideal:
         _require_band(self.low_hz, self.high_hz, fps)
         hz = scipy.fft.rfftfreq(len(signal), 1 / fps)
         kept = (hz >= self.low_hz) & (hz <= self.high_hz)
-        if kept.sum() < MIN_BINS:
-            raise DataError(
-                f"{len(signal)} frames at {fps} fps hold {kept.sum()} frequencies of {self.low_hz}-{self.high_hz} Hz.",
-                "Use an IIR filter or magnify the pair of onset and apex; an ideal band needs a longer clip.",
-            )
+        require_frequencies(len(signal), fps, self.low_hz, self.high_hz, MIN_BINS)
         spectrum = scipy.fft.rfft(signal, axis=0)
         spectrum[~kept] = 0
         return np.asarray(scipy.fft.irfft(spectrum, n=len(signal), axis=0), dtype=np.float32)
+
+
+class _LowPass:
+    """lp ← (1−r)·lp + r·x, started at the first frame."""
+
+    def __init__(self, rate: float, first: Floats) -> None:
+        self.rate, self.value = np.float32(rate), first.copy()
+
+    def __call__(self, frame: Floats) -> Floats:
+        self.value += self.rate * (frame - self.value)
+        return self.value
+
+
+class _FirstOrder:
+    """A first-order filter b, a of what differs from the first frame, in the form that SciPy's lfilter has."""
+
+    def __init__(self, b: Doubles, a: Doubles, first: Floats) -> None:
+        self.b, self.a, self.first, self.state = b, a, first.copy(), np.zeros(first.shape)
+
+    def __call__(self, frame: Floats) -> Floats:
+        offset = frame - self.first
+        value = self.b[0] * offset + self.state
+        self.state = self.b[1] * offset - self.a[1] * value
+        return value.astype(np.float32)
+
+
+class _Difference:
+    """The difference of two low-passes, both begun with the first frame."""
+
+    def __init__(self, fast: Callable[[Floats], Any], slow: Callable[[Floats], Any]) -> None:
+        self._begin = (fast, slow)
+        self._parts: tuple[Callable[[Floats], Floats], ...] | None = None
+
+    def __call__(self, frame: Floats) -> Floats:
+        if self._parts is None:
+            self._parts = tuple(begin(frame) for begin in self._begin)
+        fast, slow = (part(frame) for part in self._parts)
+        band: Floats = fast - slow
+        return band
+
+
+def require_frequencies(frames: int, fps: float, low_hz: float, high_hz: float, least: int) -> None:
+    """Raises DataError where a clip is too short to hold so many frequencies of a band: multiples of fps / frames."""
+    hz = scipy.fft.rfftfreq(frames, 1 / fps)
+    held = int(((hz >= low_hz) & (hz <= high_hz)).sum())
+    if held < least:
+        raise DataError(
+            f"{frames} frames at {fps:g} fps hold {held} frequencies of {low_hz:g}-{high_hz:g} Hz, {least} are needed.",
+            "Use an IIR filter, widen the band, or magnify the pair of onset and apex; or give a longer clip.",
+        )
 
 
 def require_fps(fps: Any) -> None:
