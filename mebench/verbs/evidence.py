@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from mebench.verbs.console import (
+    FOLDER,
     UNFINISHED,
     command_line,
     data_options,
@@ -62,6 +63,39 @@ def motion(**options: Any) -> int:
         card = audit_motion(request_of(options), jobs=jobs_of(options["jobs"]), progress=progress)
     emit(card.record()) if options["as_json"] else draw(card.table())
     return 0 if card.complete else UNFINISHED
+
+
+@click.command()
+@click.argument("model")
+@click.option("--data", required=True, metavar="DATASET=DIR", help="Raw clips, which begin before the onset.")
+@click.option("--annotation", help="Which release of the annotation, where several lie there.")
+@click.option("--no-corrections", is_flag=True, help="Leave every released value as it is.")
+@click.option("--unit", "units", multiple=True, type=int, help="An action unit; repeatable [ten frequent ones].")
+@click.option("--amplitude", "amplitudes", multiple=True, type=float, help="px; repeatable [.125 .25 .5 1 2].")
+@click.option("--frames", type=click.IntRange(5), default=17, show_default=True, help="Frames of a stretch.")
+@click.option("--magnify", default="", metavar="METHOD:FACTOR", help="Magnify the aligned frames: phase:6.")
+@click.option("--preset", metavar="NAME", help="Parameters as a publication used them.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the model; repeatable.")
+@click.option("--draws", type=click.IntRange(20), default=400, show_default=True, help="Of subjects, for the interval.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--figure", type=FOLDER, help="Draw the curves into this PNG file.")
+@click.option("--estimate", is_flag=True, help="Make the inputs of one stretch and say how long all will take.")
+@jobs_option
+@json_option
+@home_option
+def sensitivity(**options: Any) -> int:
+    """The least motion MODEL detects, per action unit: rendered motion put into raw frames; says nothing of faces."""
+    from mebench.audit.sensitivity import SensitivityQuestion, audit_sensitivity
+    from mebench.progress import bar
+
+    question = SensitivityQuestion.of(options)
+    with bar(f"audit sensitivity {options['model']}") as progress:
+        report = audit_sensitivity(question, jobs=jobs_of(options["jobs"]), progress=progress)
+    if options["figure"] and report.units:
+        options["figure"].write_bytes(report.picture())
+    emit(report.record()) if options["as_json"] else draw(report.table())
+    return 0 if report.complete else UNFINISHED
 
 
 @click.command()
