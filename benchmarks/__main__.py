@@ -1,10 +1,16 @@
-"""Speed, as ratios to what a user would otherwise run, measured side by side in one process run: make bench."""
+"""Speed, as ratios to what a user would otherwise run, measured side by side in one process run: make bench.
 
+Ratios are kept in build/bench.jsonl, a line per time the command was run, and the last on the same machine is printed
+beside the new one, so that a regression shows.
+"""
+
+import json
 import platform
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from sklearn.base import clone
@@ -13,11 +19,16 @@ from sklearn.svm import SVC
 
 from mebench.evaluation import evaluate_task
 from mebench.predictions import Prediction, Predictions
+from mebench.resampling import weighted_scores
 from mebench.runs import environment
 from mebench.scoring import score_predictions
+from mebench.subject_counts import count_subjects
 from tests.toy import CLASSES, informative_inputs, toy_table, toy_task
 
 REPEATS = 5
+DRAWS, TOLD_FROM = 2_000, 50
+HISTORY = Path("build") / "bench.jsonl"
+_RATIOS: dict[str, float] = {}
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -31,8 +42,27 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def line(name: str, ours: float, theirs: float, than: str) -> None:
-    """One ratio."""
-    print(f"{name:28} {ours * 1000:9.2f} ms   {theirs * 1000:9.2f} ms   x{ours / theirs:5.2f} of {than}")
+    """One ratio, beside the last one on this machine."""
+    _RATIOS[name] = ours / theirs
+    before = _last(environment()["cpu"]).get(name)
+    was = f"   (was x{before:.3g})" if before else ""
+    print(f"{name:28} {ours * 1000:9.2f} ms   {theirs * 1000:9.2f} ms   x{ours / theirs:<6.3g} of {than}{was}")
+
+
+def _last(cpu: str) -> dict[str, float]:
+    """The ratios of the last time the command was run on such a processor."""
+    found: dict[str, float] = {}
+    if HISTORY.exists():
+        for text in HISTORY.read_text().splitlines():
+            record = json.loads(text)
+            found = record["ratios"] if record["machine"]["cpu"] == cpu else found
+    return found
+
+
+def _keep(machine: dict[str, str]) -> None:
+    HISTORY.parent.mkdir(exist_ok=True)
+    with HISTORY.open("a") as history:
+        history.write(json.dumps({"at": time.strftime("%F %T"), "machine": machine, "ratios": _RATIOS}) + "\n")
 
 
 def fold_loop() -> None:
@@ -79,6 +109,31 @@ def scorer() -> None:
     )
 
 
+def resampling() -> None:
+    """UF1 of 2,000 resamples of 68 subjects against scikit-learn on the clips of each, which is asserted equal."""
+    rng = np.random.default_rng(0)
+    truth, predicted = rng.integers(3, size=442), rng.integers(3, size=442)
+    clips = [f"d/s{i % 68:02d}/c{i}" for i in range(442)]
+    rows = (Prediction(c, "f", 0, CLASSES[t], CLASSES[p]) for c, t, p in zip(clips, truth, predicted, strict=True))
+    expected = {clip: CLASSES[t] for clip, t in zip(clips, truth, strict=True)}
+    counts = count_subjects(Predictions("p", CLASSES, tuple(rows)), expected, {c: c[:5] for c in clips})
+    weights = rng.multinomial(68, np.full(68, 1 / 68), size=DRAWS).astype(float)
+    subject = np.arange(442) % 68
+
+    def ours() -> np.ndarray:
+        return weighted_scores(counts, "uf1", weights, np.ones((DRAWS, 1)))
+
+    def theirs() -> np.ndarray:
+        options = {"labels": [0, 1, 2], "average": "macro", "zero_division": 0}
+        drawn = (np.repeat(np.arange(442), weight[subject].astype(int)) for weight in weights[:TOLD_FROM])
+        return np.array([f1_score(truth[rows], predicted[rows], **options) for rows in drawn])
+
+    assert np.allclose(ours()[:TOLD_FROM], theirs())
+    line(
+        f"{DRAWS} draws of subjects", seconds(ours), seconds(theirs) * DRAWS / TOLD_FROM, f"scikit-learn's {TOLD_FROM}"
+    )
+
+
 def start() -> None:
     """`mebench --help` against a Python that imports click."""
 
@@ -95,7 +150,9 @@ def main() -> None:
     print(f"{found['cpu']}, Python {platform.python_version()}, numpy {found['numpy']}")
     fold_loop()
     scorer()
+    resampling()
     start()
+    _keep(found)
 
 
 if __name__ == "__main__":
