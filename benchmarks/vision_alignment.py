@@ -99,7 +99,7 @@ def report(rows: Sequence[dict[str, Any]]) -> None:
     print(f"{'':18}" + "".join(f"{head:>16}" for head in heads))
     for anchor in anchors:
         print(f"{anchor:18}" + "".join(_cell(rows, anchor, head, "residual", max) for head in heads))
-    print("Share of the expression kept: mean/worst action unit")
+    print("Share of the expression kept: mean/worst action unit; of turned heads it is mostly what the turn left")
     for anchor in anchors:
         print(f"{anchor:18}" + "".join(_cell(rows, anchor, head, "kept", min) for head in heads))
     head = heads[min(1, len(heads) - 1)]

@@ -76,7 +76,7 @@ def _ground(shot: Shot) -> tuple[tuple[slice, slice], NDArray[Any], NDArray[np.b
     part = slice(max(low[1], 0), min(high[1], height)), slice(max(low[0], 0), min(high[0], width))
     y, x = np.mgrid[part].astype(np.float64)
     places = np.stack([x, y], axis=-1) + ORIGIN
-    truth = shot.material(places.reshape(-1, 2), shot.apex, shot.expression).reshape(places.shape) - places
+    truth = shot.material(places, shot.apex, shot.expression) - places
     face = tracking_region((height, width), landmarks)[part] > 0
     length = np.hypot(*np.moveaxis(truth, -1, 0))
     return part, truth, face & (length > MOVING * shot.peak_px), face & (length < STILL * shot.peak_px)

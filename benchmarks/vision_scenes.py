@@ -130,11 +130,12 @@ class Shot:
         return transform(similarity(self._centre, shifts[t], angles[t]), points)
 
     def material(self, points: Doubles, t: int, field: Floats | None = None) -> Doubles:
-        """Where points (n, 2) of the resting face lie at frame t, before the head moves; of this field alone."""
+        """Where points (..., n, 2) of the resting face lie at frame t, before the head moves; of this field alone."""
         field = self.skin(t) if field is None else field
         posed = points
         for _ in range(_STEPS * 2):
-            posed = points + sample_field(field, posed[None].astype(np.float32))[0]
+            places = posed.reshape(-1, points.shape[-2], 2).astype(np.float32)
+            posed = points + sample_field(field, places).reshape(points.shape)
         return posed
 
     def images(self) -> Bytes:

@@ -20,7 +20,7 @@ SMALLEST_PX: Final = 192
 
 _FEW: Final = 99.5
 """Per cent of values below the top of a scale: one wild vector must not make all others pale."""
-_BAR, _GAP, _WHEEL = 18, 6, 71
+_BAR, _GAP, _WHEEL = 18, 6, 45
 _WARNING: Final = (176, 0, 0)
 
 
@@ -53,7 +53,8 @@ def moments_of(sample: Sample) -> tuple[Moment, ...]:
     if {"u", "v"} <= set(sample.channels):
         pair = [sample.channels.index(name) for name in "uv"]
         scales["u"] = scales["v"] = _top(np.hypot(*np.moveaxis(fields[..., pair], -1, 0)))
-    return tuple(_field_panels(field, sample.channels, scales) for field in fields)
+    steps = [f"{t}: " if array.ndim == 4 else "" for t in range(1, len(fields) + 1)]
+    return tuple(_field_panels(*each, sample.channels, scales) for each in zip(steps, fields, strict=True))
 
 
 def flow_colours(flow: npt.NDArray[Any], most_px: float) -> Bytes:
@@ -93,14 +94,15 @@ def _words(sample: Sample) -> list[str]:
     return names
 
 
-def _field_panels(field: npt.NDArray[Any], channels: Sequence[str], scales: dict[str, float]) -> Moment:
+def _field_panels(step: str, field: npt.NDArray[Any], channels: Sequence[str], scales: dict[str, float]) -> Moment:
     panels = []
     if {"u", "v"} <= set(channels):
         flow = np.stack([field[..., channels.index(name)] for name in "uv"], axis=-1)
-        panels.append(Panel(f"flow, to {scales['u']:.2f} px", _wheeled(_large(flow_colours(flow, scales["u"])))))
+        panels.append(Panel(f"{step}flow, to {scales['u']:.2f} px", _wheeled(_large(flow_colours(flow, scales["u"])))))
     for i, name in enumerate(channels):
         if name not in ("u", "v") or not panels:
-            panels.append(Panel(f"{name}, to {scales[name]:.3g}", _large(_mapped(field[..., i], scales[name], name))))
+            scale = "" if name in PIXEL_CHANNELS else f", to {scales[name]:.3g}"
+            panels.append(Panel(f"{step}{name}{scale}", _large(_mapped(field[..., i], scales[name], name))))
     return tuple(panels)
 
 

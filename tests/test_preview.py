@@ -90,7 +90,7 @@ def test_the_flow_of_anybody_is_drawn_without_the_face_beside_it(home: Path) -> 
     assert found.stored == ()
     assert found.record()["face_shown"] is False
     assert len(found.moments) == FRAMES - 1
-    assert [panel.label.split(",")[0] for panel in found.moments[0]] == ["flow", "strain"]
+    assert [panel.label.split(",")[0] for panel in found.moments[0]] == ["1: flow", "1: strain"]
 
 
 def test_a_subject_on_the_allow_list_is_drawn(home: Path, people: ClipTable, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,13 +202,15 @@ def _unrest(tracks: _Tracks, fits: Complex) -> Doubles:
     counted = (tracks.seen & _holds(fits, _inliers(tracks, fits))[:, None]).astype(np.float64)
     near = np.maximum(_smoothed(counted), np.finfo(np.float64).tiny)
     strayed = _smoothed(tracks.offsets(fits) * counted) / near
-    return np.sqrt((np.abs(strayed) ** 2 * counted).sum(axis=0) / np.maximum(counted.sum(axis=0), 1))
+    squares: Doubles = (np.abs(strayed) ** 2 * counted).sum(axis=0) / np.maximum(counted.sum(axis=0), 1)
+    return np.sqrt(squares)
 
 
 def _smoothed(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The mean of each frame (twice) and its neighbours; the ends have themselves for neighbours."""
     before, after = np.concatenate([values[:1], values[:-1]]), np.concatenate([values[1:], values[-1:]])
-    return (before + 2 * values + after) / 4
+    mean: npt.NDArray[Any] = (before + 2 * values + after) / 4
+    return mean
 
 
 def _inliers(tracks: _Tracks, fits: Complex) -> npt.NDArray[np.int64]:
