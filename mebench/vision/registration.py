@@ -41,14 +41,15 @@ def ecc_motion(frames: Bytes, landmarks: npt.ArrayLike) -> Doubles:
         cv2.circle(mask, tuple(map(int, np.rint(eye))), round(ECC_REACH * inter_ocular(landmarks)), 255, -1)
     part = _around(mask)
     origin = np.array([part[1].start, part[0].start], np.float64)
-    found, last = [np.eye(2, 3)], np.eye(2, 3, dtype=np.float32)
+    found, last = [np.eye(2, 3)], np.asarray(np.eye(2, 3), dtype=np.float32)
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, ECC_STEPS, ECC_CHANGE)
     onset, mask = np.ascontiguousarray(frames[0][part]), np.ascontiguousarray(mask[part])
     for frame in frames[1:]:
         with suppress(cv2.error):  # no convergence, or images that do not correlate
-            _, last = cv2.findTransformECC(  # type: ignore[call-overload]  # the stubs want no mask here
+            _, matrix = cv2.findTransformECC(
                 onset, np.ascontiguousarray(frame[part]), last.copy(), cv2.MOTION_EUCLIDEAN, stop, mask, ECC_BLUR_PX
             )
+            last = np.asarray(matrix, dtype=np.float32)
         found.append(_shifted(last.astype(np.float64), origin))
     return np.stack(found)
 

@@ -37,11 +37,12 @@ def steadied(flow: Floats, landmarks: npt.ArrayLike, how: Steady = "skin") -> Fl
     if len(rows) < 8:
         raise DataError("Flow cannot be steadied: the face lies outside of it.", "Steady it before it is cut.")
     y, x = np.mgrid[:height, :width]
-    moved = flow[::STEP_PX, ::STEP_PX][rows, columns].astype(np.float64) @ [1, 1j]
+    sampled = flow[::STEP_PX, ::STEP_PX][rows, columns].astype(np.float64)
+    moved = sampled[:, 0] + 1j * sampled[:, 1]
     if how == "nose":
         head = np.full((height, width), moved.mean())
     else:
-        a, b = _followed((columns + 1j * rows) * STEP_PX, moved)
+        a, b = _followed(np.asarray((columns + 1j * rows) * STEP_PX, np.complex128), moved)
         head = a * (x + 1j * y) + b
     return flow - np.stack([head.real, head.imag], axis=-1).astype(np.float32)
 
