@@ -1,6 +1,6 @@
 """The training of the learned magnifier: pairs drawn anew for every step, the paper's losses, checkpoints, a log.
 
-    H(Y, Ŷ) + .001·[D(V_A, V_C) + D(V_B, V_Y) + D(M_B, M_C)]
+    H(Y, Ŷ) + .0001·[D(V_A, V_C) + D(V_B, V_Y) + D(M_B, M_C)]
 
 A is the first image, B the second in another exposure, C the second in the first's, Y the magnified B; V is texture, M
 shape (Oh et al. 2018, eq. 5). The paper has L1 for H and D, and .1. Here H is L1 rounded off below `beta_of`, which
@@ -31,7 +31,7 @@ from mebench.vision.magnification.network import Convolution, Design, Magnifier,
 DESIGN: Final = Design(colours=1, width=16, blocks=6, convention="factor-1", residual=True, border="zero")
 """Of the weights that ship: a quarter of the paper's arithmetic."""
 
-REGULARISER: Final = 0.001
+REGULARISER: Final = 0.0001
 ALIKE: Final = 0.25
 """Encoding C and Y of every pair would take a fifth of the time."""
 
@@ -52,7 +52,7 @@ class Schedule:
     seed: int = 0
     batch: int = 4
     side: int = 48
-    rate: float = 1e-3
+    rate: float = 2.5e-4
     threads: int = 1
 
     def __post_init__(self) -> None:
@@ -150,8 +150,8 @@ def span_of(share: float) -> Range:
 
 
 def beta_of(share: float) -> float:
-    """Below which error the loss is a square: 25 grey levels at first, half a one from half of the steps on."""
-    return float(0.2 * 0.02 ** min(share / 0.5, 1.0))
+    """Below which error the loss is a square: 6 grey levels at first, half a one from half of the steps on."""
+    return float(0.05 * 0.08 ** min(share / 0.5, 1.0))
 
 
 def rate_of(step: int, schedule: Schedule) -> float:
