@@ -113,7 +113,8 @@ def _mapped(values: npt.NDArray[Any], top: float, name: str) -> Bytes:
     signed = bool((values < 0).any())
     scaled = (values / top + 1) / 2 if signed else values / top
     colours = colormaps["RdBu_r" if signed else "magma"](np.clip(scaled, 0, 1))
-    return np.rint(255 * colours[..., :3]).astype(np.uint8)
+    levels: Bytes = np.rint(255 * colours[..., :3]).astype(np.uint8)
+    return levels
 
 
 def _top(values: npt.NDArray[Any]) -> float:

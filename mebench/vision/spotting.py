@@ -88,7 +88,8 @@ def _field(first: Bytes, second: Bytes) -> npt.NDArray[np.float32]:
 def _centred(fields: Doubles) -> Doubles:
     """Flattened fields (t, 2 n) without each one's mean vector."""
     vectors = fields.reshape(len(fields), -1, 2)
-    return (vectors - vectors.mean(axis=1, keepdims=True)).reshape(len(fields), -1)
+    centred: Doubles = vectors - vectors.mean(axis=1, keepdims=True)
+    return centred.reshape(len(fields), -1)
 
 
 def _smoothed(course: Doubles) -> Doubles:
