@@ -119,7 +119,7 @@ def test_closed_lids_hide_the_eye_and_leave_the_rest(sitter):
     # A pixel amid the closed eye shows skin that lay on or above the lid's edge when the eye was open.
     assert y - field[y, x, 1] <= sitter.landmarks[[37, 38], 1].mean() + 0.7
     assert not field[..., 0].any()
-    below, above = round(sitter.landmarks[41, 1]) + 2, round(sitter.landmarks[19, 1])
+    below, above = round(sitter.landmarks[41, 1]) + 4, round(sitter.landmarks[19, 1])
     assert field[below:, x, 1].max() == 0
     assert field[above, x, 1] == 0
     assert not lid_field(sitter.landmarks, 0.0, size, origin).any()

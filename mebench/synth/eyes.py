@@ -1,5 +1,7 @@
 """Lids that close over the eye, and eyes that look elsewhere, as displacements of the posed face."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,7 +9,11 @@ RIGHT_EYE, LEFT_EYE = (36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47)
 UPPER_LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
 """Points of the upper lids, each with the point of the lower lid that it comes down to."""
 
-_CREASE = 1.1  # openings above the lid's edge at which its skin folds away
+_CREASE, _SMOOTH = 1.7, 0.55  # openings above the lid's edge: where its skin folds away, and where it is smooth
+_REACH = 1.3  # openings by which a closed lid comes down: over the lashes below
+_FULLY = 0.3  # closure from which on the lid has its own skin and its edge all their darkness
+_FULLNESS = 0.6  # below 1 a lid is wider than the opening: it covers the corners
+_LASHES, _LASH_PX, _THIN_PX = -0.7, 1.1, 0.1
 _EYEBALL = 0.19  # of the distance between the eyes: 12 mm of 63
 _GAZE_SIGMA = (0.25, 0.32)  # of an eye's width, and of its opening times two: the white is stretched, the lids little
 
@@ -17,21 +23,41 @@ def lid_field(
 ) -> NDArray[np.float32]:
     """Displacement (h, w, 2) px of upper lids that cover a share of the eyes; it breaks off at the lid's edge.
 
-    `size` and `origin` (x, y) say on which part of the frame. The eye below the edge stays where it is.
+    `size` and `origin` (x, y) say on which part of the frame. The eye below the edge stays where it is; the lid is
+    stretched from the smooth skin between the brow and the fold above the eye.
     """
     field = np.zeros((*size, 2), np.float32)
+    for _, y, opening, upper, edge in _lids(landmarks, closure, size, origin):
+        crease, smooth = upper - _CREASE * opening, upper - _SMOOTH * opening * min(1.0, closure / _FULLY)
+        share = (smooth - crease) / np.maximum(edge - crease, 1e-6)
+        above = np.clip(edge + 0.5 - y, 0, 1) * (y > crease) * (opening > _THIN_PX)
+        field[..., 1] += (above * (y - crease) * (1 - share)).astype(np.float32)
+    return field
+
+
+def lash_shade(
+    landmarks: NDArray[np.float64], closure: float, size: tuple[int, int], origin: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Log brightness (h, w) of the dark edge that lowered lids carry with them."""
+    shade = np.zeros(size, np.float32)
+    for _, y, opening, _, edge in _lids(landmarks, closure, size, origin):
+        line = np.exp(-(((y - edge) / _LASH_PX) ** 2) / 2) * (opening > _THIN_PX)
+        shade += (_LASHES * min(1.0, closure / _FULLY) * line).astype(np.float32)
+    return shade
+
+
+def _lids(
+    landmarks: NDArray[np.float64], closure: float, size: tuple[int, int], origin: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.float64], ...]]:
+    """Per eye the pixels' x (w,) and y (h, 1), the opening (w,), the open lid's edge and the lowered one's (w,)."""
     x = np.arange(size[1], dtype=np.float64) + float(origin[0])
     y = np.arange(size[0], dtype=np.float64)[:, None] + float(origin[1])
     for corner, first, second, other, *lower in (RIGHT_EYE, LEFT_EYE):
-        upper_edge = _edge(x, landmarks[[corner, first, second, other]])
-        lower_edge = _edge(x, landmarks[[corner, *reversed(lower), other]])
-        opening = np.maximum(lower_edge - upper_edge, 0)
-        inside = (x > landmarks[corner, 0]) & (x < landmarks[other, 0]) & (opening > 0.1)
-        edge, crease = upper_edge + closure * opening, upper_edge - _CREASE * opening
-        shrink = (upper_edge - crease) / np.maximum(edge - crease, 1e-6)
-        above = np.clip((edge + 0.5 - y), 0, 1) * (y > crease) * inside
-        field[..., 1] += (above * (y - crease) * (1 - shrink)).astype(np.float32)
-    return field
+        inside = (x > landmarks[corner, 0]) & (x < landmarks[other, 0])
+        upper = _edge(x, landmarks[[corner, first, second, other]])
+        opening = np.maximum(_edge(x, landmarks[[corner, *reversed(lower), other]]) - upper, 0) * inside
+        opening = opening.max(initial=_THIN_PX) * (opening / opening.max(initial=_THIN_PX)) ** _FULLNESS
+        yield x, y, opening, upper, upper + _REACH * closure * opening
 
 
 def closed_landmarks(landmarks: NDArray[np.float64], closure: float) -> NDArray[np.float64]:
@@ -74,4 +100,4 @@ def _edge(x: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.flo
     return found
 
 
-__all__ = ["closed_landmarks", "eye_opening", "gaze_field", "gaze_shift", "lid_field"]
+__all__ = ["closed_landmarks", "eye_opening", "gaze_field", "gaze_shift", "lash_shade", "lid_field"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mebench.synth.action_units import Side, idle_fields, peak_length, side_fields
 from mebench.synth.camera import Camera
-from mebench.synth.eyes import closed_landmarks, eye_opening, gaze_field, gaze_shift, lid_field
+from mebench.synth.eyes import closed_landmarks, eye_opening, gaze_field, gaze_shift, lash_shade, lid_field
 from mebench.synth.faces import SUPERSAMPLING
 from mebench.synth.filming import NOISE_SIGMA, audition, noise_pool, picture_of
 from mebench.synth.identities import Identity
@@ -197,9 +197,12 @@ class PortraitFilm:
 
     def _light(self, t: int) -> NDArray[np.float32] | None:
         """Log brightness (h, w) on the face's part at frame t, or None where nothing changes it."""
-        if self._before is None and not self._shades:
+        closure = float(self._script.closure[t])
+        if self._before is None and not self._shades and not closure:
             return None
         found = summed(self._shades, t, self._part.size)
+        if closure:
+            found += lash_shade(self._sitter.landmarks, closure, self._part.size, np.array(self._part.origin))
         return found if self._before is None else found + self._before
 
     def _inside(self, posed: NDArray[np.float32]) -> tuple[slice, slice]:
