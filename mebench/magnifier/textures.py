@@ -105,7 +105,7 @@ def _clouds(rng: np.random.Generator, slope: float) -> Floats:
     amplitude = np.where((radius > 0) & (radius < 0.45 / SUPERSAMPLING), np.maximum(radius, 1 / side) ** -slope, 0)
     waves = amplitude * np.exp(2j * np.pi * rng.random(radius.shape))
     noise = np.fft.irfft2(waves, s=(side, side))
-    return np.clip(128 + 45 * noise / noise.std(), 0, 255).astype(np.float32)
+    return np.asarray(np.clip(128 + 45 * noise / noise.std(), 0, 255), np.float32)
 
 
 def _polygons(rng: np.random.Generator, count: int = 60) -> Floats:

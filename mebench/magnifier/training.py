@@ -209,7 +209,7 @@ def _advance(training: Training, textures: tuple[Texture, ...], seed: list[int],
         group["lr"] = rate_of(step, schedule)
     training.optimiser.zero_grad()
     terms = loss_of(training.network, pairs, device, beta_of(step / schedule.steps))
-    terms["loss"].backward()
+    torch.autograd.backward(terms["loss"])
     nn.utils.clip_grad_norm_(training.network.parameters(), _CLIP)
     training.optimiser.step()
     training.made += 1

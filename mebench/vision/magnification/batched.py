@@ -92,7 +92,8 @@ def filtered(signal: Tensor, band: Filter, fps: float, *, axis: int) -> Tensor:
         kept = ((hz >= band.low_hz) & (hz <= band.high_hz)).to(signal.dtype)
         shape = [-1 if a == axis else 1 for a in range(signal.dim())]
         spectrum = torch.fft.rfft(signal, dim=axis) * kept.view(shape)
-        return torch.fft.irfft(spectrum, n=signal.shape[axis], dim=axis)
+        kept_part: Tensor = torch.fft.irfft(spectrum, n=signal.shape[axis], dim=axis)
+        return kept_part
     offset = signal - signal.narrow(axis, 0, 1)
     fast, slow = (_first_order(offset, *found, axis) for found in _coefficients(band, signal.shape[axis], fps))
     return fast - slow
@@ -133,7 +134,8 @@ def _resynthesised(images: Tensor, turn: Turn, keep: int, blur_px: float, pyrami
         y, x, mask = (part.to(images.device) for part in _placed(band, tall, wide))
         turned = turn(torch.fft.ifft2(spectra[..., y, x] * mask), blur_px * band.scale)
         total[..., y, x] = total[..., y, x] + torch.fft.fft2(turned) * (mask / 2)
-    return torch.fft.ifft2(total).real[..., PADDING : PADDING + height, PADDING : PADDING + width]
+    whole: Tensor = torch.fft.ifft2(total).real
+    return whole[..., PADDING : PADDING + height, PADDING : PADDING + width]
 
 
 def _placed(band: Band, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -37,7 +37,8 @@ def two_frame(network: Magnifier, onset: npt.NDArray[Any], apex: npt.NDArray[Any
         raise DataError(
             f"An onset of shape {onset.shape} and an apex of {apex.shape} are no pair.", "Align them to one size first."
         )
-    return clip(network, np.stack([onset, apex]), factor)[1]
+    magnified: npt.NDArray[Any] = clip(network, np.stack([onset, apex]), factor)[1]
+    return magnified
 
 
 def clip(network: Magnifier, frames: npt.NDArray[Any], factor: float, mode: Mode = "static") -> npt.NDArray[Any]:

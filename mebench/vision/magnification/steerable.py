@@ -50,7 +50,8 @@ class Steerable:
 
     def step(self, before: Spectrum, now: Spectrum) -> Floats:
         """The phase (…, n, m) by which the band has turned."""
-        return np.angle(now * before.conj())
+        phase: Floats = np.angle(now * before.conj())
+        return phase
 
     def turned(self, coefficients: Spectrum, phase: Floats) -> Spectrum:
         """The band turned by phases (…, n, m)."""

@@ -137,7 +137,7 @@ class _FirstOrder:
         offset = frame - self.first
         value = self.b[0] * offset + self.state
         self.state = self.b[1] * offset - self.a[1] * value
-        return value.astype(np.float32)
+        return np.asarray(value, dtype=np.float32)
 
 
 class _Difference:
