@@ -12,7 +12,7 @@ UPPER_LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
 _CREASE, _SMOOTH = 1.7, 0.55  # openings above the lid's edge: where its skin folds away, and where it is smooth
 _REACH = 1.3  # openings by which a closed lid comes down: over the lashes below
 _FULLY = 0.3  # closure from which on the lid has its own skin and its edge all their darkness
-_FULLNESS = 0.6  # below 1 a lid is wider than the opening: it covers the corners
+_WIDE = 0.7  # of an eye's width to either side: lids are wider than the opening between the corners
 _LASHES, _LASH_PX, _THIN_PX = -0.7, 1.1, 0.1
 _EYEBALL = 0.19  # of the distance between the eyes: 12 mm of 63
 _GAZE_SIGMA = (0.25, 0.32)  # of an eye's width, and of its opening times two: the white is stretched, the lids little
@@ -52,12 +52,16 @@ def _lids(
     """Per eye the pixels' x (w,) and y (h, 1), the opening (w,), the open lid's edge and the lowered one's (w,)."""
     x = np.arange(size[1], dtype=np.float64) + float(origin[0])
     y = np.arange(size[0], dtype=np.float64)[:, None] + float(origin[1])
-    for corner, first, second, other, *lower in (RIGHT_EYE, LEFT_EYE):
-        inside = (x > landmarks[corner, 0]) & (x < landmarks[other, 0])
-        upper = _edge(x, landmarks[[corner, first, second, other]])
-        opening = np.maximum(_edge(x, landmarks[[corner, *reversed(lower), other]]) - upper, 0) * inside
-        opening = opening.max(initial=_THIN_PX) * (opening / opening.max(initial=_THIN_PX)) ** _FULLNESS
-        yield x, y, opening, upper, upper + _REACH * closure * opening
+    for eye in (RIGHT_EYE, LEFT_EYE):
+        corner, first, second, other, third, fourth = landmarks[list(eye)]
+        middle, across = (corner + other) / 2, other - corner
+        lid = (first + second) / 2
+        tall = float(((third + fourth) / 2 - lid)[1])
+        place = (x - middle[0]) / (_WIDE * across[0])
+        bow = np.clip(1 - place**2, 0, 1)
+        between = middle[1] + (x - middle[0]) * across[1] / across[0]
+        upper = between - (middle - lid)[1] * bow
+        yield x, y, tall * bow, upper, upper + _REACH * closure * tall * bow
 
 
 def closed_landmarks(landmarks: NDArray[np.float64], closure: float) -> NDArray[np.float64]:
@@ -89,15 +93,6 @@ def gaze_shift(landmarks: NDArray[np.float64], gaze: NDArray[np.float64]) -> NDA
     """How far (t, 2) the middle of an eye moves, px, where it looks by these angles (t, 2) right and down."""
     distance = float(np.linalg.norm(landmarks[42:48].mean(0) - landmarks[36:42].mean(0)))
     return np.asarray(_EYEBALL * distance * np.sin(gaze), np.float64)
-
-
-def _edge(x: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The height of a smooth curve through four points at each x: an interpolating cubic."""
-    middle, span = points[:, 0].mean(), np.ptp(points[:, 0])
-    found: NDArray[np.float64] = np.polyval(
-        np.polyfit((points[:, 0] - middle) / span, points[:, 1], 3), (x - middle) / span
-    )
-    return found
 
 
 __all__ = ["closed_landmarks", "eye_opening", "gaze_field", "gaze_shift", "lash_shade", "lid_field"]
