@@ -7,11 +7,11 @@ import torch
 from mebench.errors import DataError
 from mebench.vision.flow import flow
 from mebench.vision.torch_tvl1 import TVL1, torch_tvl1
-from tests.test_vision_flow import INSIDE, texture
+from tests.test_vision_flow import texture
 
-QUICK = TVL1(scales=3, warps=3, inner=10, median_every=10)
-TOLERANCE_PX = 0.02
-"""RMS within 16 px of the border, on shifts up to a pixel."""
+QUICK = TVL1(scales=3, warps=2, inner=6, median_every=6)
+TOLERANCE_PX = 0.015
+"""RMS beyond 12 px of the border, motion up to a pixel, noise of sigma 2; .004 to .006 px on four other pairs."""
 
 
 def pair(*shifts: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -19,13 +19,25 @@ def pair(*shifts: float) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(first), torch.from_numpy(np.stack([texture(shift) for shift in shifts]))
 
 
-def test_it_agrees_with_opencv() -> None:
-    first, second = texture(), texture(0.5, -0.3)
+def local(peak_px: float, noise: float = 2.0) -> np.ndarray:
+    """A texture of 72 px in whose middle skin moves to the right by at most this much, as a camera delivers it."""
+    rng = np.random.default_rng(7)
+    y, x = np.mgrid[:72, :72].astype(np.float64)
+    moved = x - peak_px * np.exp(-((x - 36) ** 2 + (y - 36) ** 2) / (2 * 10**2))
+    total = np.full(x.shape, 127.0)
+    for wavelength, angle, phase in rng.uniform((8, 0, 0), (40, np.pi, 6.3), (40, 3)):
+        total += 7 * np.cos(2 * np.pi * (moved * np.cos(angle) + y * np.sin(angle)) / wavelength + phase)
+    total += np.random.default_rng(round(10 * peak_px)).normal(0, noise, total.shape)
+    return np.rint(np.clip(total, 0, 255)).astype(np.uint8)
+
+
+def test_it_agrees_with_opencv_on_skin_that_moves_here_and_there() -> None:
+    first, second = local(0.0), local(1.0)
     ours, theirs = flow(first, second, "torch-tvl1"), flow(first, second, "tvl1")
     assert ours.dtype == np.float32
-    off = (ours - theirs)[INSIDE]
+    off = (ours - theirs)[12:-12, 12:-12]
     assert np.sqrt((off**2).sum(axis=-1).mean()) < TOLERANCE_PX
-    assert ours[INSIDE][..., 0].mean() == pytest.approx(0.5, abs=0.02)
+    assert ours[32:40, 32:40, 0].mean() > 0.5  # of .96 px: both come out short
 
 
 def test_many_pairs_at_once_are_as_each_alone() -> None:

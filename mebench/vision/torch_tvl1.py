@@ -40,7 +40,7 @@ class TVL1:
 def torch_tvl1(first: Tensor, second: Tensor, parameters: TVL1 | None = None, *, device: str = "cpu") -> Tensor:
     """The flow (n, 2, h, w) float32 px, x and y, from the first to the second uint8 images (n, h, w), on the device.
 
-    DataError for other dtypes or shapes: grey levels are scaled to 0..1 in here, as in OpenCV.
+    DataError for other dtypes or shapes. The weight of the data term is that of grey levels 0..255, as in OpenCV.
     """
     if first.dtype != torch.uint8 or second.dtype != torch.uint8 or first.ndim != 3 or first.shape != second.shape:
         raise DataError(
@@ -67,7 +67,7 @@ def torch_tvl1(first: Tensor, second: Tensor, parameters: TVL1 | None = None, *,
 
 def _solve(images: Tensor, flow: Tensor, given: TVL1) -> Tensor:
     """The flow at one scale, (n, 2, h, w), from where the coarser scale left it."""
-    first, second = images[:, :1] / 255, images[:, 1:] / 255
+    first, second = images[:, :1], images[:, 1:]  # grey levels 0..255: OpenCV brings floats of 0..1 to them too
     dual = torch.zeros(len(flow), 2, 2, *flow.shape[2:], device=flow.device)
     reach, step = given.smoothness * given.theta, given.tau / given.theta
     slopes = _central(second)
