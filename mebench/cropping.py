@@ -37,7 +37,7 @@ _VERSION = 2
 """Of everything in this module that decides what is stored; raising it makes `prepare` do every clip again."""
 
 SMALL_FACE_PX = 30.0
-"""Eyes this close together are flagged: a micro-expression of 1 % of that distance is a third of a pixel, and dlib's own
+"""Eyes this close together are flagged: 1 % of that distance, a micro-expression, is a third of a pixel, and dlib's own
 model of a face is no smaller."""
 
 _SIDE = 256
