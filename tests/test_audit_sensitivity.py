@@ -137,11 +137,33 @@ def test_trimmed_clips_have_no_stretch_and_the_message_says_what_to_do(tmp_path:
         audit_sensitivity(SensitivityQuestion("flow-svm", "casme2", tmp_path / "corpus", tmp_path / "home"))
 
 
+def test_a_report_says_what_lies_beyond_and_what_it_rests_on() -> None:
+    from mebench.audit.psychometric import Curve, Threshold
+    from mebench.audit.sensitivity_report import SensitivityReport, UnitSensitivity
+    from mebench.render import terminal
+
+    curve = Curve(-1.0, 3.0, 0.05, 0.0)
+    shares = {0.0: 0.05, 0.25: 0.1, 1.0: 0.8}
+    within = UnitSensitivity("AU 4", Threshold(0.5, 0.0, np.inf, curve), shares, 100.0)
+    beyond = UnitSensitivity("AU 14", Threshold(np.inf, 1.0, np.inf, curve), shares, 100.0)
+    report = SensitivityReport(
+        "flow-svm", {}, "align(size=64)", "casme2", True, 6, 8, 3, 17, 100.0, (within, beyond), {"a/b/c": "No face."}
+    )
+    text = " ".join(terminal(report.table(), width=160, colour=False).split())
+    for said in ("< 0.25 to > 1", "0.5 %", "> 1 %", "No input of a/b/c: No face.", "too few", WARNING):
+        assert said in text
+    record = json.loads(json.dumps(report.record(), allow_nan=False))
+    assert record["units"][0]["px"] == 0.5
+    assert record["units"][1]["px"] is None
+    assert record["units"][1]["said"]["px"] == "> 1"
+    assert not report.complete
+
+
 @pytest.mark.slow
 def test_a_model_of_flow_detects_two_pixels_and_not_a_hundredth(tmp_path: Path) -> None:
     from mebench.synth.corpus import write_corpus
 
-    write_corpus("casme2", tmp_path / "corpus", subjects=4, clips=24, amplitude=0.0)
+    write_corpus("casme2", tmp_path / "corpus", subjects=4, clips=20, amplitude=0.0)
     question = SensitivityQuestion(
         "flow-svm",
         "casme2",
@@ -154,7 +176,7 @@ def test_a_model_of_flow_detects_two_pixels_and_not_a_hundredth(tmp_path: Path) 
     report = audit_sensitivity(question)
     assert report.complete
     assert report.synthetic
-    assert report.stretches == 24
+    assert report.stretches == 20
     every = report.units[-1]
     assert every.detected[0.01] < 0.25
     assert every.detected[2.0] > 0.7
@@ -162,7 +184,7 @@ def test_a_model_of_flow_detects_two_pixels_and_not_a_hundredth(tmp_path: Path) 
     assert WARNING in report.record()["notes"]
     assert report.picture().startswith(b"\x89PNG")
     kept = sorted((tmp_path / "home").rglob("*.npz"))
-    assert len(kept) == 24
+    assert len(kept) == 20
     before = [path.stat().st_mtime_ns for path in kept]
     again = audit_sensitivity(question)
     assert json.dumps(again.record()) == json.dumps(report.record())

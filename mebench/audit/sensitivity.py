@@ -13,7 +13,8 @@ carry, not what a run of it has learnt of expressions. Detecting rendered motion
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,7 @@ def audit_sensitivity(
     _require_enough(found, table, question)
     folder = question.home / "sensitivity" / question.dataset
     fitted = folder / _key(question, recipe, found, model.get_params(deep=False), environment())
-    with adding(question.home), idle(folder / ".lock"):
+    with adding(question.home), _working_in(folder):
         started = time.perf_counter()
         made, missing = _inputs(question, recipe, found, folder / "inputs", jobs, progress)
         inputs_s = time.perf_counter() - started
@@ -141,6 +142,14 @@ def audit_sensitivity(
         report = _report(question, task, made, scores, len(table), missing, recipe)
         keep_json(fitted / "report.json", "mebench.sensitivity-kept/1", report.record())
     return report
+
+
+@contextmanager
+def _working_in(folder: Path) -> Iterator[None]:
+    """The folder, made where it is not there; RunError where another process works in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with idle(folder / ".lock"):
+        yield
 
 
 def magnified(recipe: str, magnify: str) -> str:

@@ -127,7 +127,8 @@ class SensitivityReport:
             f"Share detected at a criterion that {FALSE_ALARMS:.0%} of held-out stretches without motion exceed.",
             "The model is trained for this, one subject left out; interval over subjects.",
         )
-        missing = (f"{len(self.missing)} stretches have no input: {next(iter(self.missing.values()))}",)
+        missing = [f"No input of {clip}: {why}" for clip, why in self.missing.items()]
+        few = f"{self.stretches} stretches are too few: no share of them is {FALSE_ALARMS:.0%}, so that none may pass."
         return Table(
             f"Motion that {self.model} detects half of the time in {self.dataset}",
             ("", *figures),
@@ -136,7 +137,8 @@ class SensitivityReport:
             notes=(
                 *self.notes,
                 *said,
-                *(missing if self.missing else ()),
+                *((few,) if self.stretches * FALSE_ALARMS < 1 else ()),
+                *missing,
                 WARNING,
                 *((f"{SYNTHETIC_WARNING}.",) if self.synthetic else ()),
             ),

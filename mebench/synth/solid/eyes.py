@@ -45,7 +45,7 @@ def eye_colours(person: Person, centre: Field, stance: Stance, gaze: Field, pixe
     lid = 0.55 + 0.45 * np.clip((across[:, 1] + 0.42) / 0.35, 0, 1)  # the upper lid's shadow
     glint = np.exp(-(((normal - _glint(person)) ** 2).sum(axis=1)) / (2 * 0.05**2))
     colour = colour * lid[:, None] + 0.75 * glint[:, None]
-    return colour.astype(np.float32)
+    return np.asarray(colour, np.float32)
 
 
 def _glint(person: Person) -> Field:

@@ -1,6 +1,6 @@
 """Action units as muscles: each pulls the skin towards where it is attached to the bone.
 
-The basis is that of Waters (SIGGRAPH 1987, section 5): linear muscles act in a sector that opens from the attachment
+The basis is that of Waters (SIGGRAPH 1987): linear muscles act in a sector that opens from the attachment
 and fades with angle and distance; sphincters draw a ring together. Deviations: the fading is a raised cosine, so that
 no field has an edge, and skin bulges where it is compressed, because tissue keeps its volume.
 Which muscles a unit moves follows the FACS manual (Ekman, Friesen, Hager 2002). Places are those of the average head,
@@ -162,17 +162,23 @@ def lid_closing() -> Field:
 
 def resting_fields(rng: np.random.Generator, count: int, bumps: int = 6) -> Field:
     """Displacements (count, rows, columns, 3) of skin at rest, each of a few broad swells, of greatest length 1."""
-    fields = []
-    for _ in range(count):
-        places = np.column_stack([rng.uniform(-100, 100, bumps), rng.uniform(-80, 190, bumps)])
-        reaches, angles = rng.uniform(30, 75, (bumps, 2)), rng.uniform(0, 2 * np.pi, bumps)
-        field = _on_surface(
-            lambda x, y, p=places, r=reaches, a=angles: sum(
-                window(x, y, tuple(p[k]), tuple(r[k]))[..., None] * (np.cos(a[k]), np.sin(a[k])) for k in range(bumps)
-            )
-        )
-        fields.append(field / _seen(field))
-    return np.stack(fields)
+    fields = (_on_surface(_swells(rng, bumps)) for _ in range(count))
+    return np.stack([field / _seen(field) for field in fields])
+
+
+def _swells(rng: np.random.Generator, bumps: int) -> Callable[[Field, Field], Field]:
+    """A pull of a few broad swells anywhere on the face."""
+    places = np.column_stack([rng.uniform(-100, 100, bumps), rng.uniform(-80, 190, bumps)]).tolist()
+    reaches, angles = rng.uniform(30, 75, (bumps, 2)).tolist(), rng.uniform(0, 2 * np.pi, bumps)
+
+    def pull(x: Field, y: Field) -> Field:
+        pulled = np.zeros((*x.shape, 2))
+        for place, reach, angle in zip(places, reaches, angles, strict=True):
+            weight = window(x, y, (place[0], place[1]), (reach[0], reach[1]))
+            pulled += weight[..., None] * np.array((np.cos(angle), np.sin(angle)))
+        return pulled
+
+    return pull
 
 
 def _seen(field: Field) -> float:

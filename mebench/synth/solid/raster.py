@@ -1,7 +1,7 @@
 """Triangles to pixels: a depth buffer over the sampling points of a picture."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -14,10 +14,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _compiled(function: F) -> F:
     """The function compiled; kept on disk where numba finds a folder it may write to."""
     try:
-        kernel: F = numba.njit(cache=True)(function)
+        kernel = numba.njit(cache=True)(function)
     except RuntimeError:  # no such folder: compiled once per process
         kernel = numba.njit(function)
-    return kernel
+    return cast(F, kernel)
 
 
 def rasterise(

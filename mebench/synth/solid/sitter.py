@@ -42,7 +42,8 @@ def seat(
     net, head = grid(), head_of(person)
     names = np.stack(np.meshgrid(net.s, net.y), axis=-1)
     backdrop = _backdrop(person, camera, samples)
-    behind = cv2.resize(backdrop, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(backdrop, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
+    behind = np.asarray(small, np.float32)
     painting = paint(person, beard)
     return Sitter(person, head, painting, texel(names), centres(head), backdrop, behind, glasses, wrinkles)
 

@@ -116,7 +116,7 @@ class _Canvas:
 
     def eyes(self) -> Floats:
         """1 where the lids leave the eye open."""
-        top, bottom = lid_margins(self.x)
+        top, bottom = lid_margins(np.asarray(self.x, np.float64))
         gap = np.minimum(self.y - top, bottom - self.y)
         near = np.abs(np.abs(self.x) - EYE[0]) < EYE_HALF_PX + 1
         return np.asarray(np.clip(gap / 1.2 + 0.2, 0, 1) * near, np.float32)
@@ -165,10 +165,14 @@ def soft_lines(lines: list[list[tuple[float, float]]], width: float, soft: float
     return np.asarray(cv2.GaussianBlur(out, (0, 0), soft * TEXELS), np.float32)
 
 
-_BROW = [(15, -34), (28, -41), (42, -45), (63, -48), (82, -45.5), (97, -39), (107, -29)]
+_BROW: list[tuple[float, float]] = [
+    *((15, -34), (28, -41), (42, -45), (63, -48), (82, -45.5), (97, -39), (107, -29)),
+]
 """The upper edge of the left brow, from its inner end."""
-_MOUTH = [(0, MOUTH_Y + 0.6), (14, MOUTH_Y - 0.4), (30, MOUTH_Y + 0.8), (48, MOUTH_Y + 0.4), (52, MOUTH_Y)]
-_LIPS = [
+_MOUTH: list[tuple[float, float]] = [
+    *((0, MOUTH_Y + 0.6), (14, MOUTH_Y - 0.4), (30, MOUTH_Y + 0.8), (48, MOUTH_Y + 0.4), (52, MOUTH_Y)),
+]
+_LIPS: list[tuple[float, float]] = [
     *((0, 122.5), (9, 119.5), (20, 121), (36, 126), (52, MOUTH_Y)),
     *((40, 141), (26, 148), (12, 151), (0, 151.5)),
 ]

@@ -38,7 +38,7 @@ class Grid:
     @property
     def facing(self) -> NDArray[np.float64]:
         """1 where the average head faces the camera, falling to 0 towards the ears, (columns,)."""
-        return np.clip(np.cos(self.s / RADIUS) * 4, 0, 1)
+        return np.asarray(np.clip(np.cos(self.s / RADIUS) * 4, 0, 1))
 
     def places(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Fractional columns and rows (n, 2) of points (n, 2) that are named by s and y."""
@@ -51,7 +51,7 @@ class Grid:
         (x, y), (i, j) = (places - low).T[..., None], low.T
         upper = values[j, i] * (1 - x) + values[j, i + 1] * x
         lower = values[j + 1, i] * (1 - x) + values[j + 1, i + 1] * x
-        return upper * (1 - y) + lower * y
+        return np.asarray(upper * (1 - y) + lower * y)
 
 
 @cache
@@ -123,8 +123,8 @@ def _features(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.floa
     relief = np.zeros(np.broadcast_shapes(x.shape, y.shape))
     for cx, cy, width, height, depth in (*_BUMPS, *((-b[0], *b[1:]) for b in _BUMPS), *_MIDDLE):
         relief += depth * bell(x - cx, width) * bell(y - cy, height)
-    width = 9 + 5 * np.clip(y / 80, 0, 1)
-    return relief + smooth_line(_NOSE_Y, _NOSE_RELIEF)(y) * bell(x, width)
+    ridge = 9 + 5 * np.clip(y / 80, 0, 1)
+    return relief + smooth_line(_NOSE_Y, _NOSE_RELIEF)(y) * bell(x, ridge)
 
 
 def _ears(net: Grid) -> NDArray[np.float64]:
