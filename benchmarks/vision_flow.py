@@ -87,11 +87,11 @@ def report(rows: Sequence[dict[str, Any]]) -> None:
     for noise in (False, True):
         chosen = [row for row in rows if row["noise"] is noise]
         print(f"\nflow, {'noise and JPEG' if noise else 'clean'}, SYNTHETIC: error px : share read : d' : still px")
-        print(f"{'':20}" + "".join(f"{f'{peak:g} px':>26}" for peak in PEAKS_PX) + f"{'ms':>8}")
+        print(f"{'':20}" + "".join(f"{f'{peak:g} px':>29}" for peak in PEAKS_PX) + f"{'ms':>8}")
         for method in METHODS:
             mine = [row for row in chosen if row["method"] == method]
             cells = [_cell([row for row in mine if row["peak"] == peak]) for peak in PEAKS_PX]
-            print(f"{method:20}" + "".join(f"{cell:>26}" for cell in cells) + f"{_mean(mine, 'ms'):8.0f}")
+            print(f"{method:20}" + "".join(f"{cell:>29}" for cell in cells) + f"{_mean(mine, 'ms'):8.0f}")
 
 
 def _cell(rows: Sequence[dict[str, Any]]) -> str:
