@@ -16,7 +16,7 @@ from mebench.files import read_sealed, remove, sidecar, write_atomic, write_seal
 from mebench.magnifier.judging import Found, Magnify, mean_of, measure
 from mebench.magnifier.textures import PEOPLE, SEED, Texture, held_out, library
 from mebench.magnifier.training import DESIGN, Schedule, Training, train
-from mebench.magnifier.weights import KIND
+from mebench.magnifier.weights import KIND, digest_of, load_magnifier
 from mebench.progress import Progress, silent
 from mebench.synth.corpus import GENERATOR
 from mebench.vision.magnification.learned import two_frame
@@ -37,12 +37,15 @@ class MagnifierRequest:
     schedule: Schedule = field(default_factory=Schedule)
     device: str = "auto"
     stop: int | None = None
+    start: Path | None = None
 
     @classmethod
     def of(cls, options: Mapping[str, Any], threads: int) -> "MagnifierRequest":
         """The request in the options of the command line."""
-        schedule = Schedule(steps=options["steps"], seed=options["seed"], threads=threads)
-        return cls(options["output"], schedule, options["device"], options["stop"])
+        start = options["start"]
+        begun = digest_of(str(start)) if start else ""
+        schedule = Schedule(steps=options["steps"], seed=options["seed"], threads=threads, start=begun)
+        return cls(options["output"], schedule, options["device"], options["stop"], start)
 
     @property
     def checkpoint(self) -> Path:
@@ -96,6 +99,7 @@ def pretrain_magnifier(request: MagnifierRequest, progress: Progress = silent) -
         keep=lambda state: write_sealed(request.checkpoint, state.state(), notes),
         progress=progress,
         stop=request.stop,
+        start=_start(request),
     )
     report = _written(request, training)
     if training.made == request.schedule.steps:
@@ -139,6 +143,16 @@ def seen_in_training() -> Provenance:
     seen = [Seen(texture.name, texture.digest, 1) for texture in photographs]
     seen.append(Seen(f"{PEOPLE} drawn faces and patterns", of_drawn, len(drawn), synthetic=(GENERATOR, SEED)))
     return NOTHING.followed_by(KIND, seen)
+
+
+def _start(request: MagnifierRequest) -> Magnifier | None:
+    """The network to go on from; UsageError where it is of another design."""
+    if request.start is None:
+        return None
+    found = load_magnifier(str(request.start))
+    if found.design != DESIGN:
+        raise UsageError(f"{request.start} is a magnifier of another design.", "Start from one trained here.")
+    return found
 
 
 def _resumed(request: MagnifierRequest) -> bytes | None:

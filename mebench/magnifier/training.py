@@ -46,7 +46,7 @@ _AVERAGED = 0.998
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """What decides a training: equal schedules give equal bits on one machine type. `threads` belong to it, since sums
-    are split over them."""
+    are split over them. `start` is the digest of weights to go on from: pairs are hard, and the loss sharp, at once."""
 
     steps: int = 12000
     seed: int = 0
@@ -54,6 +54,7 @@ class Schedule:
     side: int = 48
     rate: float = 2.5e-4
     threads: int = 1
+    start: str = ""
 
     def __post_init__(self) -> None:
         if min(self.steps, self.batch, self.threads) < 1 or self.side < 32:
@@ -123,12 +124,13 @@ def train(
     keep: Keep = lambda _: None,
     progress: Progress = silent,
     stop: int | None = None,
+    start: Magnifier | None = None,
 ) -> Training:
     """The training after its last step, or after step `stop`; from a state of the same schedule it goes on there."""
     place = pick_device(device)
     initial, drawing = np.random.SeedSequence(schedule.seed).generate_state(2)
     with reproducible(int(initial), place, schedule.threads):
-        training = _begun(schedule, place)
+        training = _begun(schedule, place, start)
         if resume is not None:
             training.restore(resume)
         textures = library()
@@ -192,9 +194,12 @@ def loss_of(network: Magnifier, pairs: list[Pair], device: torch.device, beta: f
     return {"loss": loss, "error": _l1(drawn, truth), "unmagnified": _l1(second, truth)}
 
 
-def _begun(schedule: Schedule, device: torch.device) -> Training:
+def _begun(schedule: Schedule, device: torch.device, start: Magnifier | None) -> Training:
     network = Magnifier(DESIGN)
-    initialise(network)
+    if start is None:
+        initialise(network)
+    else:
+        network.load_state_dict(start.state_dict())
     network.to(device)
     averaged = {name: value.detach().clone() for name, value in network.state_dict().items()}
     return Training(schedule, network, averaged, torch.optim.Adam(network.parameters()), 0, [])
@@ -203,12 +208,13 @@ def _begun(schedule: Schedule, device: torch.device) -> Training:
 def _advance(training: Training, textures: tuple[Texture, ...], seed: list[int], device: torch.device) -> None:
     """One step."""
     schedule, step = training.schedule, training.made
-    rng, span = np.random.default_rng(seed), span_of(step / schedule.steps)
+    share = 1.0 if schedule.start else step / schedule.steps
+    rng, span = np.random.default_rng(seed), span_of(share)
     pairs = [draw_pair(rng, textures, schedule.side, span) for _ in range(schedule.batch)]
     for group in training.optimiser.param_groups:
         group["lr"] = rate_of(step, schedule)
     training.optimiser.zero_grad()
-    terms = loss_of(training.network, pairs, device, beta_of(step / schedule.steps))
+    terms = loss_of(training.network, pairs, device, beta_of(share))
     torch.autograd.backward(terms["loss"])
     nn.utils.clip_grad_norm_(training.network.parameters(), _CLIP)
     training.optimiser.step()
