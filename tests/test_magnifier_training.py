@@ -215,3 +215,18 @@ def test_the_library_is_the_same_every_time_and_held_out_is_not_in_it() -> None:
     assert once == {texture.digest for texture in textures.library()}
     assert len(once) == 3 + textures.PEOPLE + 5
     assert not once & {texture.digest for texture in textures.held_out()}
+
+
+def test_a_training_goes_on_from_weights_at_full_difficulty(tmp_path: Path, monkeypatch) -> None:
+    pretrain_magnifier(MagnifierRequest(tmp_path / "first.pt", TINY, "cpu"))
+    monkeypatch.setattr(pretraining, "DESIGN", training.DESIGN)
+    asked: list[float] = []
+    monkeypatch.setattr(training, "span_of", lambda share: asked.append(share) or span_of(share))
+    begun = Schedule(steps=3, batch=2, side=32, start="digest")
+    request = MagnifierRequest(tmp_path / "second.pt", begun, "cpu", None, tmp_path / "first.pt")
+    before = load_magnifier(str(tmp_path / "first.pt")).state_dict()
+    pretrain_magnifier(request)
+    after = load_magnifier(str(tmp_path / "second.pt")).state_dict()
+    assert {1.0} == set(asked[1:4])
+    moved = max(float((after[name] - before[name]).abs().max()) for name in before)
+    assert 0 < moved < 1e-4  # three steps of a rate that is still rising
