@@ -30,7 +30,7 @@ demo: $(STAMP)
 	$(BIN)/mebench demo
 
 test: check
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 	$(BIN)/mebench --home build/readme demo --fresh > build/readme.txt
 	$(BIN)/python docs/readme_table.py build/readme
 	rm -rf build/readme

@@ -8,3 +8,5 @@ import os
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
     os.environ[name] = "1"
+
+os.environ["COLUMNS"] = "140"  # tables are folded to the terminal, and what they say must not hang on where tests run
