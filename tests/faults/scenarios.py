@@ -193,7 +193,7 @@ def broken_frame(stage: Stage, home: Path, rng: random.Random) -> Disturbed:
 
 
 def unreadable_frame(stage: Stage, home: Path, rng: random.Random) -> Disturbed:
-    """A folder stands where a JPEG was; the clip is named."""
+    """A folder stands where a JPEG was: the clip is named, and where it could do without is stored, to be made anew."""
     name, number = rng.choice(CLIP_NAMES), ONSET + rng.randrange(FRAMES)
     path = frame_path(stage.place / "casme2", name, number)
     with _changed(path):
@@ -201,7 +201,7 @@ def unreadable_frame(stage: Stage, home: Path, rng: random.Random) -> Disturbed:
         path.mkdir()
         end = stage.run(home)
         path.rmdir()
-    return Disturbed((end,), named=name)
+    return Disturbed((end,), spoilt=frozenset({f"store/casme2/sub01/{name}.h5"}), named=name)
 
 
 def workbook_changed(stage: Stage, home: Path, rng: random.Random) -> Disturbed:
