@@ -16,7 +16,7 @@ from typing import Any, Literal
 from mebench.clips import Clip
 from mebench.errors import MebenchError, RunError, StoreError
 from mebench.files import read_seal, remove, remove_leftovers, sha256_file, sidecar
-from mebench.inputs import Recipe, parse_recipe
+from mebench.inputs import Recipe, folder_name, input_name, parse_recipe
 from mebench.json_files import read_json
 from mebench.kept_json import read_kept
 from mebench.manifest import read_manifest
@@ -24,13 +24,14 @@ from mebench.occupancy import removing
 from mebench.prepare import corpus_root, load_registered, registered
 from mebench.progress import Progress, silent
 from mebench.render import Table, size_text
-from mebench.runs import WITHDRAWN
-from mebench.store import safe_path, stored_facts
+from mebench.runs import DISCARDED, WITHDRAWN
+from mebench.store import stored_facts
 
 State = Literal["sound", "damaged", "unfinished"]
 SEALED = (".h5", ".npy", ".csv")
 """Ends of the names of files that are nothing without a digest beside them, where clips, inputs and folds lie."""
-DISCARDED = ".discarded"
+AREAS = ("store", "inputs", "runs", "weights", "stills")
+"""Folders of a home in which files are sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ def _weight(path: Path) -> tuple[int, int]:
 
 def _sealed_files(home: Path) -> Iterator[Path]:
     """Files with a digest beside them, digests without a file, and files that are nothing without a digest."""
-    for area in ("store", "inputs", "runs", "weights", "stills"):
+    for area in AREAS:
         for path in (home / area).rglob("*"):
             if path.name.startswith("."):
                 continue
@@ -214,13 +215,7 @@ def _needs_seal(path: Path) -> bool:
 
 def _records(home: Path) -> Iterator[Path]:
     """JSON files that may carry a digest in themselves."""
-    for path in home.rglob("*.json"):
-        if (
-            not path.name.startswith(".")
-            and not sidecar(path).exists()
-            and "corpus" not in path.relative_to(home).parts[:1]
-        ):
-            yield path
+    yield from (p for p in home.rglob("*.json") if not p.name.startswith(".") and not sidecar(p).exists())
 
 
 def _sealed_state(path: Path) -> State:
@@ -295,7 +290,7 @@ def _stale(home: Path, folder: Path) -> Iterator[Waste]:
     except MebenchError:
         yield _wasted(folder, "inputs of a recipe that is no more")
         return
-    if not recipe.digest.startswith(folder.name):
+    if folder_name(recipe) != folder.name:
         yield _wasted(folder, "inputs of an older version of a step")
         return
     for dataset in sorted(path for path in folder.glob("*") if path.is_dir()):
@@ -325,12 +320,12 @@ def _input_name(home: Path, recipe: Recipe, clip: Clip) -> str:
         key = recipe.key(stored_facts(home, clip.id).content, (clip.onset, clip.offset), clip.apex)
     except StoreError:
         return ""
-    return f"{safe_path(clip.id)}-{key[:16]}.npy"
+    return input_name(clip.id, key)
 
 
 def _orphans(home: Path) -> Iterator[Waste]:
     """Digests whose files are gone."""
-    for area in ("store", "inputs", "runs"):
+    for area in AREAS:
         for path in sorted((home / area).rglob("*.sha256")):
             if not path.with_name(path.name.removesuffix(".sha256")).exists():
                 yield _wasted(path, "digests without a file")

@@ -9,6 +9,7 @@ another; how often that happened comes back with the outcome.
 
 import secrets
 import traceback
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ Arrays = Mapping[str, NDArray[Any]]
 
 ANSWER_S = 30.0
 """How long a scheduler may take to answer, and its first worker to be there."""
+GONE = (OSError, TimeoutError, RuntimeError, CancelledError)
+"""What distributed raises where a scheduler is gone: closed connections, closed loops, cancelled futures."""
 ATTEMPTS = 3
 """How often a task is sent where the cluster lost what it needs, its arrays for instance with all their holders."""
 
@@ -69,7 +72,7 @@ def cluster(places: Sequence[Path], scheduler: str | None) -> Iterator["DaskExec
         _check_workers(client, scheduler)
         yield DaskExecutor(client, scheduler, shared=_all_see(client, places))
     finally:
-        with suppress(Exception):  # a scheduler that is gone cannot be said goodbye to
+        with suppress(*GONE):  # who is gone cannot be said goodbye to
             client.close(timeout=5)
 
 
@@ -105,7 +108,7 @@ class DaskExecutor:
                         del left[name]
                         yield outcome
             finally:
-                with suppress(Exception):
+                with suppress(*GONE):
                     self.client.cancel(list(sent), force=True)
             if not left:
                 return
@@ -134,7 +137,7 @@ class DaskExecutor:
                 ): name
                 for name, (task, own) in tasks.items()
             }
-        except (OSError, TimeoutError, RuntimeError) as fault:
+        except GONE as fault:
             raise RunError(
                 f"The scheduler {self.scheduler} does not answer any more.",
                 "What was finished is kept; give the same command again when it is back.",
@@ -150,7 +153,7 @@ class DaskExecutor:
         """How many workers went away while they held this task."""
         try:
             return int(self.client.run_on_scheduler(_suspicion, key=key))
-        except Exception:  # a scheduler that is gone tells nothing; the outcome itself says so
+        except GONE:  # it tells nothing then; the outcome itself says so
             return 0
 
 

@@ -33,12 +33,12 @@ Befell = list[tuple[Part, str]]
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that was looked at: its tasks, the protocols left out with the reason, and what is said of a start."""
+    """A request that was looked at: its tasks, what is said of each, and the protocols left out with the reason."""
 
     request: Request
     tasks: tuple[Task, ...]
+    remarks: Mapping[str, tuple[str, ...]]
     left_out: Mapping[str, str]
-    starting: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +60,11 @@ def run_request(request: Request, *, jobs: int = 1, progress: Progress = silent)
     asked = asked_of(request)
     with adding(request.home), ExitStack() as held:
         if request.estimate:
-            members = [estimate(asked.request, task, jobs, progress) for task in asked.tasks]
+            members = [estimate(asked, task, jobs, progress) for task in asked.tasks]
         else:
             opened = [opened_of(asked, task, jobs, progress, held) for task in asked.tasks]
             befell = fit_opened(opened, jobs, progress)
             members = [report_of(one, befell) for one in opened]
-    said = [(*asked.starting, *remarks(_declared(asked.request), task)) for task in asked.tasks]
-    members = [replace(m, notes=(*m.notes, *notes)) for m, notes in zip(members, said, strict=True)]
     return RunReport(tuple(members), asked.left_out)
 
 
@@ -84,17 +82,16 @@ def asked_of(request: Request) -> Asked:
     left_out = {name: fault for name, fault in faults.items() if fault}
     if len(left_out) == len(wanted):
         raise next(iter(left_out.values()))
-    tasks = []
+    weights = declared(request.home, model)
+    tasks: list[Task] = []
+    said: dict[str, tuple[str, ...]] = {}
     for protocol in wanted:
         if protocol.name not in left_out:
-            tables = tables_for(protocol, request.home, given)
-            tasks.append(resolve(protocol, tables, allow_partial=request.allow_partial))
-            refuse_overlap(declared(request.home, model), tasks[-1])
-    return Asked(request, tuple(tasks), {name: fault.what for name, fault in left_out.items()}, starting)
-
-
-def _declared(request: Request) -> Any:
-    return declared(request.home, requested_model(request))
+            task = resolve(protocol, tables_for(protocol, request.home, given), allow_partial=request.allow_partial)
+            refuse_overlap(weights, task)
+            tasks.append(task)
+            said[protocol.name] = (*_preset_notes(request), *starting, *remarks(weights, task))
+    return Asked(request, tuple(tasks), said, {name: fault.what for name, fault in left_out.items()})
 
 
 def requested_model(request: Request) -> Any:
@@ -151,15 +148,16 @@ def spec_of(request: Request, task: Task, model: Any, recipe: str, input_key: st
     )
 
 
-def estimate(request: Request, task: Task, jobs: int, progress: Progress = silent) -> MemberReport:
+def estimate(asked: Asked, task: Task, jobs: int, progress: Progress = silent) -> MemberReport:
     """How long the run will take and how much memory, from the inputs of a few clips and one fold; keeps no result.
 
     The fold is the one with most training clips. Clips whose input is not made yet are stood in for by those that are;
     of a network two epochs are timed.
     """
+    request = asked.request
     model = requested_model(request)
     recipe = recipe_of(model)
-    notes, inputs, made_s = _preset_notes(request), blank_inputs(task), 0.0
+    notes, inputs, made_s = list(asked.remarks[task.protocol.name]), blank_inputs(task), 0.0
     if recipe != NO_INPUT:
         probed = [item.clip for item in task.items[:PROBED_CLIPS]]
         started = time.perf_counter()
@@ -221,7 +219,7 @@ def opened_of(asked: Asked, task: Task, jobs: int, progress: Progress, held: Exi
     most = most_folds(model, task, inputs, request.folds_at_once)
     if request.measure_peeking:
         check_peeking(model, task)
-    parts, notes = [], _preset_notes(request)
+    parts, notes = [], list(asked.remarks[task.protocol.name])
     for seed in range(request.seeds):
         one = runs.open_seed(request.home, spec, seed, facts, fresh=request.fresh)
         held.enter_context(runs.locked(one, f"{request.shard[0]}/{request.shard[1]}"))

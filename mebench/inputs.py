@@ -116,8 +116,18 @@ def input_of(recipe: Recipe, stored: StoredClip, apex: int | None) -> tuple[npt.
     return array, sample.flags
 
 
+def folder_name(recipe: Recipe) -> str:
+    """The folder of a recipe's inputs: a recipe of another step, version or parameter has another."""
+    return recipe.digest[:_KEY_LENGTH]
+
+
+def input_name(clip_id: str, key: str) -> str:
+    """The file of a clip's input within the folder of its recipe."""
+    return f"{safe_path(clip_id)}-{key[:_KEY_LENGTH]}.npy"
+
+
 def _compute(home: Path, parsed: Recipe, wanted: list[Clip], jobs: int, progress: Progress) -> InputSet:
-    folder = home / "inputs" / parsed.digest[:_KEY_LENGTH]
+    folder = home / "inputs" / folder_name(parsed)
     tasks, missing = _tasks(home, parsed, wanted, folder)
     _describe(folder, parsed)
     remove_leftovers(folder)
@@ -163,7 +173,7 @@ def _tasks(
             missing[clip.id] = f"{clip.id} was prepared for frames {facts.interval}, now it is {interval}."
             continue
         key = recipe.key(facts.content, interval, clip.apex)
-        path = folder / f"{safe_path(clip.id)}-{key[:_KEY_LENGTH]}.npy"
+        path = folder / input_name(clip.id, key)
         tasks[clip.id] = InputTask(home, str(recipe), clip, facts.content, key, path)
     return tasks, missing
 
@@ -235,6 +245,8 @@ __all__ = [
     "Sample",
     "Step",
     "compute_inputs",
+    "folder_name",
+    "input_name",
     "input_of",
     "parse_recipe",
     "sample_of",

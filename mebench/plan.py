@@ -82,10 +82,7 @@ class PlanReport:
         last = "About" if self.estimated else "Done"
         notes = tuple(f"{e.model}: {e.refused}" for e in self.entries if e.refused)
         notes += tuple(
-            f"{e.model}, {e.report.protocol}: fold {fold} failed: {what}"
-            for e in self.entries
-            if e.report
-            for fold, what in e.report.failed.items()
+            f"{e.model}, {e.report.protocol}: {line}" for e in self.entries if e.report for line in _said(e.report)
         )
         if self.estimated:
             notes += (f"In all about {span(self.seconds)}; inputs that models share are counted for each.",)
@@ -167,10 +164,7 @@ def estimate_plan(requests: Sequence[Request], *, jobs: int = 1, progress: Progr
     """How long all of it would take; what is done already is not taken off."""
     looked, refused = _looked_at(requests)
     with adding(requests[0].home):
-        found = [
-            Entry(asked.request.model, estimate(asked.request, task, jobs, progress))
-            for asked, task in _members(looked)
-        ]
+        found = [Entry(asked.request.model, estimate(asked, task, jobs, progress)) for asked, task in _members(looked)]
     return PlanReport((*found, *refused), estimated=True)
 
 
@@ -202,7 +196,15 @@ def _looked_at(requests: Sequence[Request]) -> tuple[list[Asked], list[Entry]]:
 
 
 def _members(looked: Sequence[Asked]) -> list[tuple[Asked, Task]]:
-    return [(asked, task) for asked in looked for task in asked.tasks]
+    """Every model and protocol; where two entries come to the same runs, through a suite or so, that of most seeds."""
+    found: dict[str, tuple[Asked, Task]] = {}
+    for asked in looked:
+        r = asked.request
+        for task in asked.tasks:
+            name = canonical_json([r.model, dict(r.settings), r.preset, task.protocol.name])
+            if name not in found or found[name][0].request.seeds < r.seeds:
+                found[name] = (asked, task)
+    return list(found.values())
 
 
 def _standing(home: Path, row: Mapping[str, Any]) -> Entry:
@@ -249,6 +251,12 @@ def _settings(section: Section) -> dict[str, str]:
             raise inner.error(key, f"{value!r} is not a text, a number or a truth", "Write it as --set takes it.")
         found[key] = str(value).lower() if isinstance(value, bool) else str(value)
     return found
+
+
+def _said(report: MemberReport) -> list[str]:
+    """What is to be said of an entry beside its row."""
+    failed = [f"fold {fold} failed: {what}" for fold, what in report.failed.items()]
+    return [*failed, *(f"clip {clip} has no input: {why}" for clip, why in report.missing.items()), *report.notes]
 
 
 def _row(entry: Entry, *, estimated: bool) -> tuple[str, ...]:

@@ -32,6 +32,9 @@ PACKAGES = (
     "mebench dlib-bin h5py numba numpy opencv-contrib-python-headless scikit-learn scipy torch face_recognition_models"
 ).split()
 
+DISCARDED = ".discarded"
+"""Ends the name of a seed's folder that is being removed, because the run is to start over."""
+
 WITHDRAWN = ".withdrawn"
 """Ends the name of a run's folder that is being removed: a run of that name is none."""
 
@@ -214,7 +217,7 @@ def open_seed(home: Path, spec: RunSpec, seed: int, facts: Mapping[str, Any], *,
     """
     path = run_folder(home, spec) / f"seed-{seed}"
     if fresh and path.exists():
-        trash = path.with_name(path.name + ".discarded")
+        trash = path.with_name(path.name + DISCARDED)
         shutil.rmtree(trash, ignore_errors=True)
         path.rename(trash)
         shutil.rmtree(trash)
@@ -344,6 +347,7 @@ def _cpu() -> str:
 
 
 __all__ = [
+    "DISCARDED",
     "WITHDRAWN",
     "RunSpec",
     "SeedRun",

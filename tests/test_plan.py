@@ -113,6 +113,13 @@ def test_an_entry_that_cannot_run_is_refused_and_the_others_go_on(corpus, tmp_pa
     assert [e["done"] for e in entries[:2]] == [54, 27]
 
 
+def test_entries_that_come_to_the_same_runs_are_one(corpus, tmp_path, capsys):
+    text = PLAN + '\n[[run]]\nmodel = "constant"\nprotocols = ["loso"]\nseeds = 2\n'
+    assert say(tmp_path / "home", planned(tmp_path, corpus, text), "--json") == 3  # casme2, in the suite, is not there
+    entries = [e for e in json.loads(capsys.readouterr().out)["entries"] if not e["refused"]]
+    assert [(e["model"], e["done"]) for e in entries] == [("uniform", 54), ("constant", 54)]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

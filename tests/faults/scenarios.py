@@ -14,7 +14,7 @@ from mebench.files import FAULT_POINTS, sidecar
 from mebench.synth.workbooks import casme2_workbook
 from tests.corpora import write_samm
 from tests.faults.stage import Child, Ended, Stage, Verdict, ended, forget_seal, judge, known
-from tests.small_corpus import CLIPS, FOLDER, FRAMES, ONSET, frame_path, rows, write_corpus
+from tests.small_corpus import CLIPS, FRAMES, ONSET, frame_path, rows, write_corpus
 from tests.test_fold_states import NETWORK
 
 CLIP_NAMES = (*CLIPS, "EP03_02", "EP04_01")
@@ -287,4 +287,4 @@ def _open_to_all(place: Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-__all__ = ["FOLDER", "SCENARIOS", "Scenario", "play", "stages"]
+__all__ = ["SCENARIOS", "Scenario", "play", "stages"]
