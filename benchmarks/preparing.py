@@ -4,10 +4,10 @@ Usage: python -m benchmarks.preparing HOME [--jobs N] [--clips N] [PART ...]
 
 Parts: `script` the usual script (dlib in every frame, a warp, an array per clip) and ours, one process each, on the
 same clips, then ours with N jobs; the eyes that both align by are asserted to lie within two pixels of each other on
-every onset frame; `store` a stored clip read and verified, against the same frames as .npy and as
-JPEG; `full` CASME II (255 clips of 26 people) and SAMM (159 of 28) in full size, by stage, with store and peak memory;
-`memory` 60 clips and 600. Corpora are rendered: SYNTHETIC. Figures go to HOME/preparing.json, one line per time the
-command was run, so that a regression shows.
+every onset frame; `store` a stored clip read and verified, against the same frames as .npy and as JPEG; `full` CASME II
+(255 clips of 26 people) and SAMM (159 of 28), 40 to 68 frames a clip, by stage, with store and peak memory; `memory` 60
+clips and 600. Corpora are rendered: SYNTHETIC. Figures go to HOME/preparing.json, one line per time the command was
+run, so that a regression shows.
 """
 
 import argparse
@@ -40,8 +40,7 @@ from mebench.synth.corpus import write_corpus
 from mebench.vision.alignment import align, canonical
 from mebench.vision.points import eye_centres
 
-FULL = {"casme2": (26, 255), "samm": (28, 159)}
-"""Subjects and clips of the corpora as released."""
+FULL = ("casme2", "samm")
 FEW = (60, 600)
 NEAR_PX = 2.0
 """One call of dlib gives whole pixels and, on some faces, single landmarks 20 px off; ours is a median over boxes."""
@@ -133,10 +132,10 @@ def store(options: argparse.Namespace) -> Figures:
 def full(options: argparse.Namespace) -> Figures:
     """Corpora of full size: frames per second, where the time goes, how far it is from reading and writing alone."""
     found: Figures = {}
-    for name, (subjects, clips) in FULL.items():
+    for name in FULL:
         place = options.home / name
         started = time.perf_counter()
-        root, table = _corpus(place, name, subjects, clips, options.jobs)
+        root, table = _written(place / "corpus", name, options.jobs, tier="calibrated")
         drawn = time.perf_counter() - started
         folders = dataset(name).frames(root, table)
         frames = sum(len(_paths(_task(place, clip, folders))) for clip in table)
@@ -182,10 +181,14 @@ def memory(options: argparse.Namespace) -> Figures:
 
 
 def _corpus(place: Path, name: str, subjects: int, clips: int, jobs: int) -> tuple[Path, ClipTable]:
-    root = place / f"corpus-{subjects}x{clips}"
+    return _written(place / f"corpus-{subjects}x{clips}", name, jobs, subjects=subjects, clips=clips)
+
+
+def _written(root: Path, name: str, jobs: int, **asked: Any) -> tuple[Path, ClipTable]:
+    """A corpus and its table; it is drawn where it is not there."""
     if not root.exists():
         with bar(f"synth {name}") as progress:
-            write_corpus(name, root, subjects=subjects, clips=clips, jobs=jobs, progress=progress)
+            write_corpus(name, root, jobs=jobs, progress=progress, **asked)
     return root, dataset(name).load(root)
 
 

@@ -1,6 +1,7 @@
 """A command under test: what it works on, how it is run in a child, and what it must have made in the end."""
 
 import hashlib
+import io
 import multiprocessing
 import os
 import resource
@@ -8,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -166,15 +167,26 @@ def _live(home: Path, arguments: list[str], how: Child) -> None:
     log = os.open(_log(home, os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    if how.largest is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (how.largest, how.largest))
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     if how.as_nobody:
         status(["--home", str(home.with_name("scratch")), *arguments])  # loads what nobody may not read
         os.ftruncate(log, os.lseek(log, 0, os.SEEK_SET))
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
-    code = status(["--home", str(home), *arguments])
+    code = _status(["--home", str(home), *arguments], how.largest)
     sys.stdout.flush()
     os._exit(code)
+
+
+def _status(arguments: list[str], largest: int | None) -> int:
+    """The status of the command; with a limit on the size of files, but for the file that what it says goes to."""
+    if largest is None:
+        return status(arguments)
+    said = io.StringIO()
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
+    with redirect_stdout(said), redirect_stderr(said):
+        code = status(arguments)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    sys.stdout.write(said.getvalue())
+    return code
