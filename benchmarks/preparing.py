@@ -5,7 +5,7 @@ Usage: python -m benchmarks.preparing HOME [--jobs N] [--clips N] [PART ...]
 Parts: `script` the usual script (dlib in every frame, a warp, an array per clip) and ours, one process each, on the
 same clips, then ours with N jobs; the eyes that both align by are asserted to lie within two pixels of each other on
 every onset frame; `store` a stored clip read and verified, against the same frames as .npy and as JPEG; `full` CASME II
-(255 clips of 26 people) and SAMM (159 of 28), 40 to 68 frames a clip, by stage, with store and peak memory; `memory` 60
+(255 clips of 26 people) and SAMM (159 of 28), 68 frames a clip, by stage, with store and peak memory; `memory` 60
 clips and 600. Corpora are rendered: SYNTHETIC. Figures go to HOME/preparing.json, one line per time the command was
 run, so that a regression shows.
 """
@@ -37,10 +37,18 @@ from mebench.progress import bar
 from mebench.runs import environment
 from mebench.store import clip_path, read_clip, write_clip
 from mebench.synth.corpus import write_corpus
+from mebench.synth.layouts import LAYOUTS
+from mebench.synth.workbooks import Row, casme2_workbook, samm_workbook
 from mebench.vision.alignment import align, canonical
 from mebench.vision.points import eye_centres
 
-FULL = ("casme2", "samm")
+FULL = {"casme2": (26, 255), "samm": (28, 159)}
+"""Subjects and clips of the corpora as released."""
+FRAMES = 68
+"""Of a clip of CASME II in the mean."""
+FIRST = 100
+CLASS = {"casme2": "disgust", "samm": "Disgust"}
+
 FEW = (60, 600)
 NEAR_PX = 2.0
 """One call of dlib gives whole pixels and, on some faces, single landmarks 20 px off; ours is a median over boxes."""
@@ -77,26 +85,33 @@ def main(arguments: list[str]) -> int:
 
 
 def script(options: argparse.Namespace) -> Figures:
-    """Frames per second of the usual script and of ours, side by side."""
-    root, table = _corpus(options.home / "few", "casme2", 2, options.clips, options.jobs)
-    folders = dataset("casme2").frames(root, table)
-    frames = {clip.id: _paths(_task(options.home, clip, folders)) for clip in table}
+    """Frames per second of the usual script and of ours, side by side, on clips of each corpus."""
+    return {name: _side_by_side(name, options) for name in FULL}
+
+
+def _side_by_side(name: str, options: argparse.Namespace) -> Figures:
+    few, _ = _few(name, options)
+    place = options.home / name / "script"
+    shutil.rmtree(place, ignore_errors=True)
+    root, table = _linked(few, place / "linked", name, options.clips, FRAMES)
+    folders = dataset(name).frames(root, table)
+    frames = {clip.id.replace("/", "-"): _paths(_task(place, clip, folders)) for clip in table}
     count = sum(len(paths) for paths in frames.values())
-    place = options.home / "few" / "script"
     with one_thread():
         started = time.perf_counter()
-        landmarks = prepare_script({clip.replace("/", "-"): paths for clip, paths in frames.items()}, place)
+        landmarks = prepare_script(frames, place / "arrays")
         usual = time.perf_counter() - started
-    home = options.home / "few" / "home"
+    home = place / "home"
     ours = _timed_prepare(root, home, 1)
     together = _timed_prepare(root, home, options.jobs)
-    apart = [_compared(home, clip.id, landmarks[clip.id.replace("/", "-")], place) for clip in table]
+    apart = [_compared(home, clip.id, landmarks[clip.id.replace("/", "-")], place / "arrays") for clip in table]
     points, grey = max(p for p, _ in apart), float(np.mean([g for _, g in apart]))
     assert points < NEAR_PX, f"eye centres of an onset frame are {points:.2f} px apart"
     rates = {"script": count / usual, "ours, 1 process": count / ours, f"ours, {options.jobs}": count / together}
-    for name, rate in rates.items():
-        print(f"{name:18} {rate:8.1f} frames/s   x{rate / rates['script']:.1f}")
-    print(f"onset frames: eye centres at most {points:.2f} px apart, aligned faces {grey:.2f} grey levels")
+    print(f"{name}, {len(table)} clips, {count} frames")
+    for how, rate in rates.items():
+        print(f"  {how:18} {rate:8.1f} frames/s   x{rate / rates['script']:.1f}")
+    print(f"  onset frames: eye centres at most {points:.2f} px apart, aligned faces {grey:.2f} grey levels")
     shutil.rmtree(place)
     return {**rates, "eyes_px": points, "grey_levels": grey, "frames": count}
 
@@ -132,11 +147,11 @@ def store(options: argparse.Namespace) -> Figures:
 def full(options: argparse.Namespace) -> Figures:
     """Corpora of full size: frames per second, where the time goes, how far it is from reading and writing alone."""
     found: Figures = {}
-    for name in FULL:
+    for name, (_, clips) in FULL.items():
         place = options.home / name
-        started = time.perf_counter()
-        root, table = _written(place / "corpus", name, options.jobs, tier="calibrated")
-        drawn = time.perf_counter() - started
+        few, _ = _few(name, options)
+        shutil.rmtree(place / "linked", ignore_errors=True)
+        root, table = _linked(few, place / "linked", name, clips, FRAMES)
         folders = dataset(name).frames(root, table)
         frames = sum(len(_paths(_task(place, clip, folders))) for clip in table)
         shutil.rmtree(place / "home", ignore_errors=True)
@@ -152,7 +167,7 @@ def full(options: argparse.Namespace) -> Figures:
         print(
             f"  reading, decoding and writing alone would give {limit:.0f} frames/s: we are at {rate / limit:.0%} of it"
         )
-        print(f"  peak of one worker {peak:.0f} MiB, store {size:.1f} GiB; drawing the corpus took {drawn:.0f} s")
+        print(f"  peak of one worker {peak:.0f} MiB, store {size:.1f} GiB")
         found[name] = {
             "frames": frames,
             "rate": rate,
@@ -170,7 +185,7 @@ def memory(options: argparse.Namespace) -> Figures:
     root, _ = _corpus(options.home / "few", "casme2", 2, 10, options.jobs)
     found = {}
     for clips in FEW:
-        copies = _copied(root, options.home / "many", clips)
+        copies, _ = _linked(root, options.home / "many" / "corpus", "casme2", clips)
         with get_context("spawn").Pool(1) as pool:
             found[str(clips)] = pool.apply(_peak, (copies, options.home / "many" / "home"))
         shutil.rmtree(options.home / "many")
@@ -181,34 +196,45 @@ def memory(options: argparse.Namespace) -> Figures:
 
 
 def _corpus(place: Path, name: str, subjects: int, clips: int, jobs: int) -> tuple[Path, ClipTable]:
-    return _written(place / f"corpus-{subjects}x{clips}", name, jobs, subjects=subjects, clips=clips)
-
-
-def _written(root: Path, name: str, jobs: int, **asked: Any) -> tuple[Path, ClipTable]:
-    """A corpus and its table; it is drawn where it is not there."""
+    root = place / f"corpus-{subjects}x{clips}"
     if not root.exists():
         with bar(f"synth {name}") as progress:
-            write_corpus(name, root, jobs=jobs, progress=progress, **asked)
+            write_corpus(name, root, subjects=subjects, clips=clips, jobs=jobs, progress=progress)
     return root, dataset(name).load(root)
 
 
-def _copied(root: Path, place: Path, clips: int) -> Path:
-    """A corpus of so many clips, whose frames are links to those of a small one."""
-    from mebench.synth.workbooks import Row, casme2_workbook
+def _few(name: str, options: argparse.Namespace) -> tuple[Path, ClipTable]:
+    """One drawn clip for each subject of a corpus."""
+    subjects, _ = FULL[name]
+    return _corpus(options.home / name, name, subjects, subjects, options.jobs)
 
-    table = dataset("casme2").load(root)
-    folders = dataset("casme2").frames(root, table)
+
+def _linked(root: Path, place: Path, name: str, clips: int, frames: int = 0) -> tuple[Path, ClipTable]:
+    """A corpus of so many clips, whose frames are links to those of a small one, played to and fro if `frames` asks for
+    more of them, each clip from a moment of its own."""
+    drawn = dataset(name).load(root)
+    folders = dataset(name).frames(root, drawn)
+    people = LAYOUTS[name].subjects[: FULL[name][0]]
     rows = []
     for i in range(clips):
-        clip = list(table)[i % len(table)]
-        subject, name = f"{i // 20 + 1:02d}", f"EP{i % 20 + 1:02d}_01"
-        target = place / "corpus" / "CASME2-RAW" / f"sub{subject}" / name
+        clip, subject = list(drawn)[i % len(drawn)], people[i % len(people)]
+        turn = f"{i // len(people) + 1}"
+        own = {"casme2": f"EP{turn:0>2}_01", "samm": f"{subject}_1_{turn}"}[name]
+        target = place / {"casme2": "CASME2_RAW_selected", "samm": "SAMM"}[name] / subject / own
         target.mkdir(parents=True)
-        for _, frame in folders[clip.id].frames:
-            os.link(folders[clip.id].path / frame, target / frame)
-        rows.append(Row(subject, name, clip.onset, clip.apex, clip.offset, "4", "disgust"))
-    casme2_workbook(place / "corpus" / "CASME2-coding-20140508.xlsx", rows)
-    return place / "corpus"
+        images = [file for number, file in folders[clip.id].frames if clip.onset <= number <= clip.offset]
+        course = [*range(len(images)), *range(len(images) - 2, 0, -1)]
+        course = [course[(i + k) % len(course)] for k in range(frames)] if frames else course[: len(images)]
+        for number, at in enumerate(course, FIRST):
+            shown = {"casme2": f"img{number}.jpg", "samm": f"{subject}_{number:05d}.jpg"}[name]
+            os.link(folders[clip.id].path / images[at], target / shown)
+        last = FIRST + len(course) - 1
+        rows.append(Row(subject.removeprefix("sub"), own, FIRST, (FIRST + last) // 2, last, "4", CLASS[name], "III", 1))
+    if name == "casme2":
+        casme2_workbook(place / "CASME2-coding-20140508.xlsx", rows)
+    else:
+        samm_workbook(place / "SAMM_Micro_FACS_Codes_v2.xlsx", rows)
+    return place, dataset(name).load(place)
 
 
 def _peak(root: Path, home: Path) -> float:

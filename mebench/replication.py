@@ -235,7 +235,7 @@ def _sound(found: Replication) -> bool:
     """Whether the statement has the form that every use of it relies on; raises what `read_record` catches."""
     s = found.statement
     chosen, rows = s["choice"], found.rows
-    texts = (found.lab, found.day, s["protocol"], s["protocol_digest"], s["bundle"], found.signature)
+    texts = (found.lab, found.day, found.run, s["protocol"], s["protocol_digest"], s["bundle"])
     seed_fits = chosen["seed"] is None or type(chosen["seed"]) is int
     return (
         all(isinstance(text, str) and text.isprintable() for text in texts)
@@ -246,9 +246,10 @@ def _sound(found: Replication) -> bool:
         and len(s["predictions"]) > 0
         and all(str(int(seed)) == seed and isinstance(digest, str) for seed, digest in s["predictions"].items())
         and all(isinstance(fold, str) and type(seed) is int for fold, seed in s["folds"])
-        and all(type(row.seed) is int and isinstance(row.predicted, str | None) for row in rows)
+        and all(isinstance(row.clip, str) and isinstance(row.fold, str) and type(row.seed) is int for row in rows)
+        and all(isinstance(row.predicted, str | None) for row in rows)
         and len({(row.clip, row.seed) for row in rows}) == len(rows)
-        and bool(fingerprint(found.key))
+        and all(text == bytes.fromhex(text).hex() for text in (found.key, found.signature))  # one spelling per lab
         and isinstance(s["agreement"]["clips"], int)
         and type(s["same_inputs"]) is bool
         and type(s["same_source"]) is bool

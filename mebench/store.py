@@ -20,6 +20,8 @@ from mebench.errors import StoreError
 from mebench.files import read_seal, read_sealed, sidecar, write_sealed
 
 SCHEMA = "mebench.clip/1"
+MOST_FPS = 100_000.0
+"""Far beyond any camera for faces; a file that states more was not written here."""
 
 _ARRAYS = {
     "frames": np.uint8,
@@ -214,7 +216,7 @@ def _fault(clip: StoredClip, notes: Mapping[str, str]) -> str:
     if not all(np.isfinite(values).all() for values in (clip.landmarks, clip.motion, clip.box, np.array(clip.fps))):
         return "its geometry holds values that are no finite numbers"
     first, last = clip.interval
-    if not (np.diff(clip.numbers) > 0).all() or first > last or clip.fps <= 0:
+    if not (np.diff(clip.numbers) > 0).all() or first > last or not 0 < clip.fps <= MOST_FPS:
         return f"frames {first} to {last} at {clip.fps} fps cannot be"
     told = {"source": clip.source, "preparation": clip.preparation, "interval": f"{first} {last}"}
     return next(

@@ -16,11 +16,13 @@ from mebench import archive, runs
 from mebench.agreement import Agreement, agreement, draw_folds
 from mebench.bundle import Bundle, make_bundle, read_bundle
 from mebench.cli import status
+from mebench.clips import canonical_json
 from mebench.errors import RunError, UsageError
 from mebench.export import export_run, without_folders
 from mebench.predictions import Prediction, Predictions
 from mebench.replication import (
     OTHER_INPUTS,
+    SCHEMA,
     Replication,
     add_record,
     read_record,
@@ -542,6 +544,9 @@ class TestRecords:
             (lambda s: s.pop("choice"), "damaged"),
             (lambda s: s.pop("same_inputs"), "damaged"),
             (lambda s: s.update(same_source="yes"), "lacks what a replication states"),
+            (lambda s: s.pop("run"), "damaged"),
+            (lambda s: s["rows"][0].__setitem__(1, ["casme2/sub01"]), "lacks what a replication states"),
+            (lambda s: s["rows"][0].__setitem__(0, {}), "lacks what a replication states"),
         ],
     )
     def test_a_signature_does_not_make_false_figures_true(self, first, record_file, tmp_path, change, why):
@@ -555,6 +560,18 @@ class TestRecords:
         identity = identity_of(first, "First Lab")
         path = self.signed(record_file, tmp_path, identity=identity)
         with pytest.raises(RunError, match="this home signed it itself"):
+            add_record(first, path)
+
+    @pytest.mark.parametrize("spelt", [str.upper, lambda key: f" {key}", lambda key: f"{key[:2]} {key[2:]}"])
+    def test_a_lab_does_not_count_twice_by_spelling_its_key_otherwise(self, first, record_file, tmp_path, spelt):
+        identity = Identity("Third Lab", bytes(32))
+        statement = json.loads(self.signed(record_file, tmp_path, identity=identity).read_text())["statement"]
+        statement["key"] = spelt(identity.public)
+        message = f"{SCHEMA}\n{canonical_json(statement)}".encode()
+        record = {"schema": SCHEMA, "statement": statement, "signature": identity.sign(message)}
+        path = tmp_path / "spelt.json"
+        path.write_text(json.dumps(record))
+        with pytest.raises(RunError, match="lacks what a replication states"):
             add_record(first, path)
 
     def test_a_run_that_is_not_here_is_named(self, second, tmp_path, record_file, capsys):

@@ -243,6 +243,7 @@ class TestStored:
             replace(clip, motion=clip.motion[:-1]),
             replace(clip, numbers=clip.numbers[::-1].copy()),
             replace(clip, fps=float("nan")),
+            replace(clip, fps=1e308),
             replace(clip, box=np.full(4, np.inf)),
             replace(clip, interval=(9, 1)),
         ]

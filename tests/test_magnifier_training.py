@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from mebench.cli import status
 from mebench.errors import UsageError
@@ -14,9 +13,9 @@ from mebench.magnifier.judging import measure, shifted
 from mebench.magnifier.pretraining import MagnifierRequest, pretrain_magnifier
 from mebench.magnifier.scenes import KINDS, Range, draw_pair
 from mebench.magnifier.textures import SUPERSAMPLING, Texture
-from mebench.magnifier.training import Schedule, beta_of, initialise, rate_of, span_of, train
+from mebench.magnifier.training import Schedule, rate_of, span_of, train
 from mebench.magnifier.weights import load_magnifier
-from mebench.vision.magnification.network import Design, Magnifier
+from mebench.vision.magnification.network import Design
 
 TINY = Schedule(steps=6, batch=2, side=32)
 
@@ -34,7 +33,7 @@ def waves(seed: int) -> Texture:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small network, two textures instead of the library, and a short examination."""
-    monkeypatch.setattr(training, "DESIGN", Design(1, 8, 1, "factor-1", residual=True, border="zero"))
+    monkeypatch.setattr(training, "DESIGN", Design(1, 8, 1, "factor-1", border="zero"))
     monkeypatch.setattr(training, "library", lambda: (waves(0), waves(1)))
     monkeypatch.setattr(training, "CHECKPOINT_STEPS", 2)
     monkeypatch.setattr(pretraining, "library", lambda: (waves(0), waves(1)))
@@ -104,11 +103,11 @@ def test_harm_is_what_a_camera_does() -> None:
 
 
 def test_what_is_asked_grows_and_what_is_learned_falls() -> None:
-    assert (span_of(0).factor, span_of(0).moved_px, span_of(0).harm) == (3, 1, 0)
-    assert (span_of(1).factor, span_of(1).moved_px, span_of(1).harm) == (pytest.approx(20), 12, 1)
-    assert span_of(0.25).moved_px == pytest.approx(np.sqrt(12))
-    assert beta_of(0) == pytest.approx(0.05)
-    assert beta_of(1) == beta_of(0.5) == pytest.approx(0.004)
+    assert [span_of(share).moved_px for share in (0, 0.25, 0.5, 1)] == [3, 7.5, 12, 12]
+    assert {(span_of(share).factor, span_of(share).harm, span_of(share).lean) for share in (0, 0.3, 1)} == {
+        (16, 0.5, 1)
+    }
+    assert {(span_of(share, started=True).moved_px, span_of(share, started=True).lean) for share in (0, 1)} == {(12, 2)}
     schedule = Schedule(steps=1000, rate=1e-3)
     assert rate_of(0, schedule) == pytest.approx(1e-5)
     assert rate_of(999, schedule) == pytest.approx(2e-5, rel=0.01)
@@ -130,19 +129,10 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits() -> None:
     assert gone_on.log == whole.log
 
 
-def test_an_untrained_network_of_ours_is_the_identity() -> None:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = Magnifier(Design(1, 8, 1, "factor-1", residual=True, border="zero"))
-        initialise(network)
-    first, second = torch.rand(2, 1, 1, 32, 32)
-    assert torch.equal(network(first, second, torch.tensor([5.0])), second)
-
-
 @pytest.mark.slow
 def test_what_is_learned_is_magnification(monkeypatch: pytest.MonkeyPatch) -> None:
     # The examined texture was not trained on; untrained, the gain is 1.
-    monkeypatch.setattr(training, "span_of", lambda _share: Range(factor=4, moved_px=1.5, harm=0))
+    monkeypatch.setattr(training, "span_of", lambda _share, **_: Range(factor=4, moved_px=1.5, harm=0))
     found = train(Schedule(steps=400, batch=4, side=32), device="cpu")
     assert found.log[-1]["error"] < 0.8 * found.log[-1]["unmagnified"]
     gain = pretraining.gains_of(found.finished(), (3.0,), (0.5,))[0]["gain"]["0.5"]
@@ -220,13 +210,18 @@ def test_the_library_is_the_same_every_time_and_held_out_is_not_in_it() -> None:
 def test_a_training_goes_on_from_weights_at_full_difficulty(tmp_path: Path, monkeypatch) -> None:
     pretrain_magnifier(MagnifierRequest(tmp_path / "first.pt", TINY, "cpu"))
     monkeypatch.setattr(pretraining, "DESIGN", training.DESIGN)
-    asked: list[float] = []
-    monkeypatch.setattr(training, "span_of", lambda share: asked.append(share) or span_of(share))
+    asked: list[bool] = []
+
+    def spied(share: float, *, started: bool = False) -> Range:
+        asked.append(started)
+        return span_of(share, started=started)
+
+    monkeypatch.setattr(training, "span_of", spied)
     begun = Schedule(steps=3, batch=2, side=32, start="digest")
     request = MagnifierRequest(tmp_path / "second.pt", begun, "cpu", None, tmp_path / "first.pt")
     before = load_magnifier(str(tmp_path / "first.pt")).state_dict()
     pretrain_magnifier(request)
     after = load_magnifier(str(tmp_path / "second.pt")).state_dict()
-    assert {1.0} == set(asked[1:4])
+    assert all(asked[-5:])
     moved = max(float((after[name] - before[name]).abs().max()) for name in before)
-    assert 0 < moved < 1e-4  # three steps of a rate that is still rising
+    assert 0 < moved < 1e-3  # three steps of a rate that is still rising

@@ -78,9 +78,9 @@ class MagnifierReport:
         lines.append(
             f"  {made} of {steps} steps; error {self.log[0]['error']:.4f} at first, {self.log[-1]['error']:.4f}"
         )
-        lines.append("  gain on held-out textures, by shift in px:")
+        lines.append("  gain on held-out textures : error in grey levels at that gain, by shift in px:")
         for gains in self.metadata["gains"]:
-            found = "  ".join(f"{shift}: {gain:5.2f}" for shift, gain in gains["gain"].items())
+            found = "  ".join(f"{px}: {gain:5.2f} : {gains['error'][px]:.1f}" for px, gain in gains["gain"].items())
             lines.append(f"  x{gains['factor']:g}  {found}")
         return "\n".join(lines)
 
@@ -111,15 +111,17 @@ def pretrain_magnifier(request: MagnifierRequest, progress: Progress = silent) -
 def gains_of(
     network: Magnifier, factors: Sequence[float] = FACTORS, shifts_px: Sequence[float] = SHIFTS_PX
 ) -> list[dict[str, Any]]:
-    """By factor, the measured gain at each shift, means over the held-out textures."""
+    """By factor, the measured gain and the error in grey levels at each shift, means over the held-out textures."""
 
     def magnify(onset: NDArray[np.uint8], apex: NDArray[np.uint8], factor: float) -> NDArray[Any]:
         return two_frame(network, onset, apex, factor)
 
     rows = []
     for factor in factors:
-        found = {f"{shift:g}": judged(magnify, held_out(), shift, factor).gain for shift in shifts_px}
-        rows.append({"factor": factor, "gain": {shift: round(gain, 3) for shift, gain in found.items()}})
+        found = {f"{shift:g}": judged(magnify, held_out(), shift, factor) for shift in shifts_px}
+        row: dict[str, Any] = {"factor": factor}
+        row["gain"] = {shift: round(one.gain, 3) for shift, one in found.items()}
+        rows.append({**row, "error": {shift: round(one.error, 2) for shift, one in found.items()}})
     return rows
 
 

@@ -28,12 +28,13 @@ _STEEPEST: Final = 0.5
 @dataclass(frozen=True, slots=True)
 class Range:
     """How hard pairs are: factors up to `factor`, magnified motion up to `moved_px`, motion up to `motion_px`; and from
-    0 to 1 how much exposure, noise and compression do to them."""
+    0 to 1 how much exposure, noise and compression do to them. A `lean` above 1 draws small motions more often."""
 
     factor: float
     moved_px: float
     harm: float = 1.0
     motion_px: float = 2.5
+    lean: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +69,10 @@ class _Layer:
 
 
 def draw_pair(rng: np.random.Generator, textures: tuple[Texture, ...], side: int, span: Range) -> Pair:
-    """A pair of `side` px; factor and motion are drawn so that magnified motion is spread evenly over the span."""
+    """A pair of `side` px; magnified motion is spread evenly over the span, or leans to its beginning."""
     kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
     factor = float(np.exp(rng.uniform(0, np.log(span.factor))))
-    motion_px = min(rng.uniform(0, span.moved_px) / factor, rng.uniform(0.3, 1) * span.motion_px)
+    motion_px = min(rng.random() ** span.lean * span.moved_px / factor, rng.uniform(0.3, 1) * span.motion_px)
     layers = _layers(rng, textures, side, kind, motion_px, factor)
     blur = float(rng.uniform(0.3, 1.5)) if kind == "blurred" or rng.random() < 0.4 else 0.0
     shown = [_composed(layers, amount, blur) for amount in (0.0, 1.0, factor)]

@@ -21,7 +21,7 @@ SHIPPED: Final = Path(__file__).with_name("magnifier.pt")
 KIND: Final = "magnifier"
 """What the metadata of a file of ours calls itself."""
 
-PORT: Final = Design(colours=3, width=32, blocks=9, convention="factor", residual=False, border="reflect")
+PORT: Final = Design(colours=3, width=32, blocks=9, convention="factor", border="reflect")
 """The network of the public port."""
 
 
@@ -114,7 +114,7 @@ def _design(metadata: Mapping[str, Any], where: str) -> Design:
         *(isinstance(said[n], int) and 1 <= said[n] <= 256 for n in ("width", "blocks")),
     ]
     words = [said["convention"] in ("factor", "factor-1"), said["border"] in ("reflect", "zero")]
-    if not all((*numbers, *words, isinstance(said["residual"], bool))):
+    if not all((*numbers, *words)):
         raise ModelError(f"{where} says it is a magnifier of no design there is.", "Train it again.")
     return Design(**said)
 

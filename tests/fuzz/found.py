@@ -95,6 +95,21 @@ BUGS = (
         "test_bundle.py::test_a_signature_does_not_make_false_figures_true",
     ),
     Bug(
+        "replication record",
+        "a lab that spelt its key in capitals counted twice, and the home's own record as somebody else's",
+        "test_bundle.py::test_a_lab_does_not_count_twice_by_spelling_its_key_otherwise",
+    ),
+    Bug(
+        "replication record",
+        "a signed record without a run, or with lists for names, was a traceback",
+        "test_bundle.py::test_a_signature_does_not_make_false_figures_true",
+    ),
+    Bug(
+        "stored clip",
+        "frame rates up to 1e308 were believed",
+        f"{_HOSTILE}::test_what_does_not_fit_together_is_refused_though_the_seal_fits",
+    ),
+    Bug(
         "stored clip",
         "groups in place of arrays and endless numbers were tracebacks, arrays left out or packed filled the memory",
         f"{_HOSTILE}::test_a_dataset_that_is_none_or_swells_is_refused",

@@ -34,6 +34,8 @@ def at(value: Any, path: Path) -> Any:
 def changed(rng: random.Random, value: Any, *, dates: bool, likely: tuple[Path, ...] = ()) -> str:
     """The value is changed in place, somewhere; says where and how. `dates` are values too, if the format has them."""
     there = list(places(value))
+    if not there:
+        return "nothing is left to change"
     path = rng.choice([one for one in likely if one in there] or there) if rng.random() < 0.4 else rng.choice(there)
     holder, key = at(value, path[:-1]), path[-1]
     old = holder[key]

@@ -57,7 +57,7 @@ def clip(network: Magnifier, frames: npt.NDArray[Any], factor: float, mode: Mode
         for image in channels[1:]:
             texture, shape = _encoded(network, image, device)
             moved = network.manipulator(start, shape, multiplier)
-            drawn.append(_drawn(network, image, (texture, shape, moved), device))
+            drawn.append(_drawn(network, image, texture, moved))
             match mode:
                 case "static":
                     pass
@@ -88,7 +88,7 @@ def temporal(
         drawn = []
         for image, (texture, shape), change in zip(channels, encoded, changes, strict=True):
             moved = network.manipulator.moved(shape, torch.from_numpy(change[None]).to(device), multiplier)
-            drawn.append(_drawn(network, image, (texture, shape, moved), device))
+            drawn.append(_drawn(network, image, texture, moved))
     return like(frames, _coloured(unit, np.stack(drawn)))
 
 
@@ -121,10 +121,10 @@ def _encoded(network: Magnifier, image: Floats, device: torch.device) -> tuple[T
     return found
 
 
-def _drawn(network: Magnifier, image: Floats, features: tuple[Tensor, Tensor, Tensor], device: torch.device) -> Floats:
-    """The image (c, h, w) in 0..1 that the network draws of its texture, shape and moved shape, unclipped."""
-    drawn = network.drawn(_given(network, image, device), *features)
+def _drawn(network: Magnifier, image: Floats, texture: Tensor, moved: Tensor) -> Floats:
+    """The image (c, h, w) in 0..1 that the network draws of texture and moved shape, unclipped."""
     px, (height, width) = _margin(network), image.shape[-2:]
+    drawn = network.drawn(texture, moved, (height + 2 * px, width + 2 * px))
     inside = drawn[0, :, px : px + height, px : px + width]
     return np.asarray((inside.cpu().numpy() + 1) / 2, dtype=np.float32)
 

@@ -24,17 +24,14 @@ class Design:
     """The shape of a network.
 
     `colours` of an image, 1 or 3; `width` of shape and texture, 32 in the paper, where the decoder has twice as many
-    channels and `blocks` of 9. `convention` says what k means: the factor, or what it adds. A `residual` network does
-    not draw the image, as the paper's does, but adds to B what the decoder draws of the moved shape and not of B's own:
-    where k is 0 or nothing differs, B comes back bit for bit. `border` is what convolutions see beyond their input;
-    zeros cost a third less time, and want images with some reflection around them.
+    channels and `blocks` of 9. `convention` says what k means: the factor, or what it adds. `border` is what
+    convolutions see beyond their input; zeros cost a third less time, and want images with some reflection around them.
     """
 
     colours: int = 3
     width: int = 32
     blocks: int = 9
     convention: Convention = "factor"
-    residual: bool = False
     border: Border = "reflect"
 
     def multiplier(self, factor: float) -> float:
@@ -141,17 +138,12 @@ class Magnifier(nn.Module):
         """The images as they would be, had everything moved `multiplier` times as far from `start`; unclipped."""
         textures, shapes = self.encoder(torch.cat([start, images]))
         (before, after), texture = shapes.chunk(2), textures.chunk(2)[1]
-        return self.drawn(images, texture, after, self.manipulator(before, after, multiplier))
+        return self.drawn(texture, self.manipulator(before, after, multiplier), images.shape[-2:])
 
-    def drawn(self, images: Tensor, texture: Tensor, shape: Tensor, moved: Tensor) -> Tensor:
-        """The images with their shape moved, cropped to the images they come from."""
-        height, width = images.shape[-2:]
-        if not self.design.residual:
-            picture: Tensor = self.decoder(texture, moved)
-            return picture[..., :height, :width]
-        as_moved, as_is = self.decoder(torch.cat([texture, texture]), torch.cat([moved, shape])).chunk(2)
-        added: Tensor = (as_moved - as_is)[..., :height, :width]
-        return images + added
+    def drawn(self, texture: Tensor, moved: Tensor, size: tuple[int, ...]) -> Tensor:
+        """What is drawn of texture and moved shape, cropped to the size (h, w) of the images they come from."""
+        picture: Tensor = self.decoder(texture, moved)
+        return picture[..., : size[0], : size[1]]
 
 
 def reflected(images: Tensor, px: int) -> Tensor:

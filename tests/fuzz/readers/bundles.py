@@ -202,6 +202,7 @@ def _record_case(rng: random.Random, place: Place) -> Case:
         changed(rng, statement, dates=False, likely=tuple((key,) for key in statement))
         for _ in range(rng.choice((1, 1, 2)))
     )
+    statement = record["statement"] = json.loads(json.dumps(statement, default=str))
     if signed:
         record["signature"] = SECOND.sign(f"{SCHEMA}\n{canonical_json(statement)}".encode("utf-8", "replace"))
     content = json.dumps(record, ensure_ascii=False, default=str).encode("utf-8", "replace")
@@ -222,8 +223,9 @@ def _record_case(rng: random.Random, place: Place) -> Case:
     def judge(found: Replication) -> str:
         # The home never saw the bundle; how many folds were asked for says nothing where all were drawn.
         free = {"lab", "date", "environment", "model", "same_inputs", "same_source", "synthetic", "bundle", "choice"}
-        there = dict(found.statement)
-        wrong = sorted(k for k in original if k not in free and not _same(there.get(k), original[k]))
+        there = {**found.statement, "rows": sorted(found.statement["rows"])}  # their order says nothing
+        due = {**original, "rows": sorted(original["rows"])}
+        wrong = sorted(k for k in due if k not in free and not _same(there.get(k), due[k]))
         return f"{wrong[0]} was changed to {there.get(wrong[0])!r:.80} and entered" if wrong else ""
 
     return Case(f"{'signed again' if signed else 'not signed'}: {title}", valid, read, judge)

@@ -77,7 +77,8 @@ def _draft(
     said = [changed(rng, document, dates=True, likely=likely) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
     if any(not isinstance(key, str) for key in document):
         return _ruined(rng, "")
-    return toml(document).encode("utf-8", "replace"), document, "; ".join(said)
+    content = toml(document).encode("utf-8", "replace")
+    return content, tomllib.loads(content.decode()), "; ".join(said)  # TOML has no None: what is None was left out
 
 
 def _ruined(rng: random.Random, written: str) -> tuple[bytes, None, str]:

@@ -100,8 +100,9 @@ def _moved(rng: random.Random, root: Path, place: Place) -> str:  # noqa: C901 -
         (folder / "/".join(["micro"] * 12)).mkdir(parents=True, exist_ok=True)
     elif how == "class":
         above = folder.parent
-        if above.name in KINDS.values():
-            above.rename(above.with_name(rng.choice(("neutral", "NEGATIVE", "non_micro", "x"))))
+        other = above.with_name(rng.choice(("neutral", "NEGATIVE", "non_micro", "x")))
+        if above.name in KINDS.values() and not other.exists():
+            above.rename(other)
     else:
         name = os.fsencode(rng.choice(FILES)) if rng.random() < 0.9 else b"image\xff12.bmp"
         path = os.fsencode(folder) + b"/" + name
