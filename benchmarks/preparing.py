@@ -294,7 +294,8 @@ def _compared(home: Path, clip: str, landmarks: Any, place: Path) -> tuple[float
     ours = align(stored.frames[:1], stored.motion[:1], canonical(stored.landmarks, SIZE), SIZE)[0]
     theirs = np.load(place / f"{clip.replace('/', '-')}.npy", mmap_mode="r")[0]
     apart = float(np.linalg.norm(eye_centres(points) - eye_centres(landmarks[0]), axis=1).max())
-    return apart, float(np.abs(ours.astype(float) - theirs).mean())
+    drawn = ours[..., None] if ours.ndim == 2 else ours  # theirs has three channels of a grey frame, too
+    return apart, float(np.abs(drawn.astype(float) - theirs).mean())
 
 
 def _seconds(work: Callable[[], object]) -> float:

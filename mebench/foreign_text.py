@@ -36,15 +36,27 @@ def table_lines(text: str, source: str) -> list[Line]:
     """The rows of a table with the line each ends on, cells without blanks and quotes around them.
 
     Tab, semicolon, comma or blanks separate, whichever of them, in this order, the first row holds. One empty cell
-    after the last separator is no cell.
+    after the last separator is no cell. Raises PredictionError for a remark that would be a row without its `%`.
     """
-    lines = ["" if _is_remark(line) else line for line in re.split(r"\r\n|\r|\n", text)]
+    written = re.split(r"\r\n|\r|\n", text)
+    lines = ["" if _is_remark(line) else line for line in written]
     first = next((line for line in lines if line.strip()), "")
     mark = next((mark for mark in "\t;," if mark in first), "")
     rows = cells("\n".join(lines), mark, source) if mark else _words(lines)
     width = len(rows[0][1]) if rows else 0
     if rows and mark and not rows[0][1][-1].strip():
         width -= 1
+    first_line = rows[0][0] if rows else 0
+    for number, line in enumerate(written, 1):
+        if (
+            number > first_line
+            and line.lstrip().startswith("%")
+            and _cell_count(line, mark) == _cell_count(first, mark)
+        ):
+            raise PredictionError(
+                f"{source} line {number} begins with % and is a row otherwise.",
+                "Remove the % or the line: a prediction is not left out in silence.",
+            )
     return [(number, [_bare(cell, mark) for cell in _trimmed(row, width)]) for number, row in rows]
 
 
@@ -59,6 +71,11 @@ def plain_number(text: str) -> str:
 def is_missing(text: str) -> bool:
     """Whether a cell holds no value."""
     return not text or text.casefold() in _MISSING
+
+
+def _cell_count(line: str, mark: str) -> int:
+    bare = line.strip().lstrip("%")
+    return bare.count(mark) + 1 if mark else len(bare.split())
 
 
 def _is_remark(line: str) -> bool:

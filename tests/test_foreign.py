@@ -370,6 +370,14 @@ def test_what_matlab_writes_is_read(tmp_path, encode):
     assert reading.mismatches == ()
 
 
+@pytest.mark.parametrize("mark", [";", "   "])
+def test_a_row_behind_a_percent_sign_is_not_left_out_in_silence(tmp_path, mark):
+    path = tmp_path / "result.txt"
+    path.write_text(MATLAB.replace('"006_1_2"', '%"006_1_2"').replace("predictions of 5 May", "").replace(";", mark))
+    with pytest.raises(PredictionError, match="line 4 begins with % and is a row otherwise"):
+        read(path, AT_HAND, columns=MATLAB_COLUMNS, order=CLASSES)
+
+
 def test_a_matrix_without_header_is_read_by_the_places_of_its_columns(tmp_path):
     text = "   2.0000000e+00   EP03_02   0.0000000e+00\n   9.0000000e+00   EP09f   2.0000000e+00\n"
     places = {"subject": "#1", "clip": "#2", "predicted": "#3"}

@@ -95,6 +95,11 @@ BUGS = (
         "test_bundle.py::test_a_signature_does_not_make_false_figures_true",
     ),
     Bug(
+        "strangers' predictions",
+        "a row whose first cell began with % was taken for a remark, and so not counted",
+        "test_foreign.py::test_a_row_behind_a_percent_sign_is_not_left_out_in_silence",
+    ),
+    Bug(
         "replication record",
         "a lab that spelt its key in capitals counted twice, and the home's own record as somebody else's",
         "test_bundle.py::test_a_lab_does_not_count_twice_by_spelling_its_key_otherwise",
