@@ -18,6 +18,7 @@ from mebench.archive import MOST_BYTES, pack, refused, unpack
 from mebench.clips import canonical_json
 from mebench.errors import PredictionError, RunError
 from mebench.files import write_atomic
+from mebench.manifest import misfit
 from mebench.predictions import COLUMNS, Prediction, Predictions, cells, parse_csv
 from mebench.runs import RunSpec
 
@@ -203,6 +204,9 @@ def _parse(text: str, classes: tuple[str, ...], protocol: str) -> Predictions:
 
 def _check_consistent(bundle: Bundle) -> None:
     """Raises ValueError where the parts of a bundle contradict each other."""
+    wrong = misfit({key: value for key, value in bundle.facts.items() if key != "missing"})
+    if wrong:
+        raise ValueError(f"{wrong!r} is of the wrong kind")
     known = {field.name for field in fields(RunSpec)}
     if {*bundle.spec} != known:
         raise ValueError(f"its spec does not hold {', '.join(sorted(known ^ {*bundle.spec}))}")
@@ -211,6 +215,11 @@ def _check_consistent(bundle: Bundle) -> None:
     from_file = hashlib.sha256(bundle.model_file).hexdigest() if bundle.model_file is not None else None
     if from_file != bundle.spec["model_digest"]:
         raise ValueError(f"{MODEL} is not the source the run was made with")
+    if any({*fold} != {"id", "train", "test"} for fold in bundle.facts["folds"]):
+        raise ValueError("a fold holds more than its name, its clips and how many train")
+    clips = [clip for fold in bundle.facts["folds"] for clip in fold["test"]]
+    if len(set(clips)) < len(clips) or len(bundle.folds) < len(bundle.facts["folds"]):
+        raise ValueError("a fold is there twice, or a clip is tested twice")
     tested = {(clip, fold) for fold, clips in bundle.folds.items() for clip in clips}
     stray = next((row for row in bundle.predictions.rows if (row.clip, row.fold) not in tested), None)
     if stray is not None:

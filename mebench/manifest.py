@@ -51,7 +51,7 @@ def read_manifest(path: Path) -> Manifest:
         raise _refused(path, str(fault)) from fault
     if not isinstance(values, dict) or values.get("schema") != SCHEMA:
         raise RunError(f"{path} is not a manifest of {SCHEMA}.", _AGAIN)
-    fault_in_form = _fault(values, _KINDS, _NEEDED) or _fault(values["spec"], _SPEC, frozenset(_SPEC))
+    fault_in_form = misfit(values, _NEEDED)
     if fault_in_form:
         raise _refused(path, f"{fault_in_form!r} is missing or of the wrong kind")
     if values.get(DIGEST, _digest(values)) != _digest(values):
@@ -60,6 +60,11 @@ def read_manifest(path: Path) -> Manifest:
         raise _refused(path, f"it is that of seed {values['seed']} of run {values['id']}")
     spec = {**values["spec"], "facts": Manifest(values["spec"]["facts"], path)}
     return Manifest({**values, "spec": Manifest(spec, path)}, path)
+
+
+def misfit(values: Mapping[str, Any], needed: frozenset[str] = frozenset({"spec"})) -> str:
+    """The first key of a manifest, or of its spec, that is lacking or of the wrong kind; an empty text for none."""
+    return _fault(values, _KINDS, needed) or _fault(values["spec"], _SPEC, frozenset(_SPEC))
 
 
 def _digest(values: Mapping[str, Any]) -> str:
@@ -149,4 +154,4 @@ _KINDS: dict[str, _Check] = {
     "asked": _is_map(_of(str, type(None))),
 }
 
-__all__ = ["SCHEMA", "Manifest", "read_manifest", "sealed"]
+__all__ = ["SCHEMA", "Manifest", "misfit", "read_manifest", "sealed"]

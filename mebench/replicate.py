@@ -134,10 +134,10 @@ def _protocol(bundle: Bundle, folder: Path) -> Protocol:
         path.write_bytes(bundle.protocol_file)
         source = str(path)
     found = single_protocol(source)
-    if found.digest != bundle.spec["protocol_digest"]:
+    if (found.name, found.digest) != (bundle.spec["protocol"], bundle.spec["protocol_digest"]):
         raise RunError(
-            f"The protocol {found.name} here ({found.digest[:12]}) is not that of the run "
-            f"({bundle.spec['protocol_digest'][:12]}).",
+            f"The protocol {found.name} here ({found.digest[:12]}) is not that of the run, "
+            f"{bundle.spec['protocol'][:40]} ({bundle.spec['protocol_digest'][:12]}).",
             "Install the version of the package that brings it.",
         )
     return found
@@ -150,11 +150,14 @@ def _task(bundle: Bundle, wish: Wish, protocol: Protocol) -> Task:
     if fault:
         raise fault
     task = resolve(protocol, tables_for(protocol, wish.home, given), allow_partial=bool(bundle.spec["partial"]))
-    for dataset, then in bundle.spec["fingerprints"].items():
-        now = task.fingerprints.get(dataset, "none")
+    stated = bundle.spec["fingerprints"]
+    for dataset in sorted({*stated, *task.fingerprints}):
+        now, then = (known.get(dataset, "none") for known in (task.fingerprints, stated))
         if now != then:
             raise _other_annotation(bundle, task, dataset, now, then)
-    if {fold.id: sorted(fold.test) for fold in task.folds} != {f: sorted(c) for f, c in bundle.folds.items()}:
+    here = [(fold.id, len(fold.train), sorted(fold.test)) for fold in task.folds]
+    theirs = [(fold["id"], fold["train"], sorted(fold["test"])) for fold in bundle.facts["folds"]]
+    if sorted(here) != sorted(theirs):
         raise RunError("The folds here are not those of the run.", "Install the version of mebench that made it.")
     return task
 
@@ -176,11 +179,12 @@ def _other_annotation(bundle: Bundle, task: Task, dataset: str, now: str, then: 
 
 
 def _check_model(home: Path, bundle: Bundle, name: str) -> None:
-    """Raises RunError where the model here has another version, recipe, weights or parameters than that of the run."""
+    """RunError where the model here has another version, selection, recipe, weights or parameters."""
     spec, model = bundle.spec, restored_model(name, restored_parameters(home, name, bundle.spec))
     parameters = {key: plain(value) for key, value in model.get_params(deep=False).items()}
     now = {
         "model_version": int(getattr(model, "version", 1)),
+        "selection": str(getattr(model, "selection", "undeclared")),
         "recipe": recipe_of(model),
         "weights": weights_of(model),
         "parameters": recorded(model, {k: v for k, v in parameters.items() if k not in ("random_state", "device")}),

@@ -250,6 +250,11 @@ class TestHostileBundles:
             (lambda f: f["folds"].pop(), "which does not test it"),
             (lambda f: f.update(folds=[1]), "bundle.json is damaged"),
             (lambda f: f["classes"].reverse(), "the header is"),
+            (lambda f: f["folds"][0].update(train="all"), "'folds' is of the wrong kind"),
+            (lambda f: f["folds"][0].update(x=1), "a fold holds more"),
+            (lambda f: f["folds"][0]["test"].append(f["folds"][0]["test"][0]), "a clip is tested twice"),
+            (lambda f: f["spec"].update(parameters=None), "'parameters' is of the wrong kind"),
+            (lambda f: f["spec"].update(fingerprints=None), "'fingerprints' is of the wrong kind"),
         ],
     )
     def test_facts_that_contradict_are_refused(self, bundle_file, tmp_path, change, why):
@@ -371,6 +376,29 @@ class TestReplicating:
         assert "model_version differ" in refused(bundle, model_version=2)
         assert "recipe differ" in refused(bundle, recipe="crop(size=4) > grey > onset > flatten")
         assert "weights differ" in refused(bundle, weights={"backbone": "0" * 64})
+
+    @pytest.mark.parametrize(
+        ("change", "why"),
+        [
+            (lambda f: f["spec"].update(protocol="planted-losox"), "is not that of the run, planted-losox"),
+            (lambda f: f["spec"].update(selection="inner"), "selection differ"),
+            (lambda f: f["spec"].update(fingerprints={}), "The annotation of casme2 here"),
+            (lambda f: f["folds"][0].update(train=3), "The folds here are not those of the run"),
+        ],
+    )
+    def test_a_bundle_that_says_something_else_of_its_run_is_not_replicated(
+        self, bundle_file, second, tmp_path, capsys, change, why
+    ):
+        bundle = read_bundle(bundle_file)
+        facts = json.loads(json.dumps(dict(bundle.facts)))
+        change(facts)
+        facts["run"] = runs.RunSpec(**facts["spec"]).id
+        rows = replace(bundle.predictions, protocol=facts["spec"]["protocol"])
+        make_bundle(facts, rows, bundle.model_file, bundle.protocol_file).write(tmp_path / "x.zip")
+        more = (str(tmp_path / "x.zip"), "--trust", "--lab", "Second Lab", "--jobs", "1")
+        code, _, err = said(capsys, arguments(second, "replicate", *more))
+        assert code == 1
+        assert why in err
 
     def test_a_model_that_breaks_signs_nothing(self, bundle_file, second, tmp_path, capsys):
         source = members(bundle_file)["model.py"] + b"\n\nMeans.predict = None\n"

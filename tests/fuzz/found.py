@@ -100,6 +100,16 @@ BUGS = (
         "test_foreign.py::test_a_row_behind_a_percent_sign_is_not_left_out_in_silence",
     ),
     Bug(
+        "bundle",
+        "parameters of another kind were tracebacks; clips tested twice and folds that hold more passed",
+        "test_bundle.py::test_facts_that_contradict_are_refused",
+    ),
+    Bug(
+        "bundle",
+        "another name of the protocol, rule of selection or number of training clips was replicated",
+        "test_bundle.py::test_a_bundle_that_says_something_else_of_its_run_is_not_replicated",
+    ),
+    Bug(
         "replication record",
         "a lab that spelt its key in capitals counted twice, and the home's own record as somebody else's",
         "test_bundle.py::test_a_lab_does_not_count_twice_by_spelling_its_key_otherwise",
