@@ -134,7 +134,7 @@ def test_what_is_learned_is_magnification(monkeypatch: pytest.MonkeyPatch) -> No
     # The examined texture was not trained on; untrained, the gain is 1.
     monkeypatch.setattr(training, "span_of", lambda _share, **_: Range(factor=4, moved_px=1.5, harm=0))
     found = train(Schedule(steps=400, batch=4, side=32), device="cpu")
-    assert found.log[-1]["error"] < 0.8 * found.log[-1]["unmagnified"]
+    assert found.log[-1]["error"] < 0.4 * found.log[0]["error"]  # means of a hundred steps
     gain = pretraining.gains_of(found.finished(), (3.0,), (0.5,))[0]["gain"]["0.5"]
     assert 1.6 < gain < 4
 
