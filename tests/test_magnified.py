@@ -125,7 +125,9 @@ def test_the_weights_that_ship_magnify_without_a_network_to_fetch_from(
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found[0], sample.array[0])
     still = replace(sample, array=np.repeat(sample.array[:1], 12, axis=0))
-    np.testing.assert_array_equal(after("magnify(learned, factor=20)", still), still.array)
+    drawn = after("magnify(learned, factor=20)", still)
+    np.testing.assert_array_equal(drawn[1:], np.repeat(drawn[1:2], 11, axis=0))  # redrawn, and still as before
+    assert np.abs(drawn.astype(float) - still.array).mean() < 6
 
 
 def test_the_documented_values_are_those_of_the_step() -> None:
