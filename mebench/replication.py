@@ -246,7 +246,9 @@ def _sound(found: Replication) -> bool:
         and len(s["predictions"]) > 0
         and all(str(int(seed)) == seed and isinstance(digest, str) for seed, digest in s["predictions"].items())
         and all(isinstance(fold, str) and type(seed) is int for fold, seed in s["folds"])
-        and all(isinstance(row.clip, str) and isinstance(row.fold, str) and type(row.seed) is int for row in rows)
+        and all(
+            isinstance(clip, str) and isinstance(fold, str) and type(seed) is int for clip, fold, seed, _ in s["rows"]
+        )
         and all(isinstance(row.predicted, str | None) for row in rows)
         and len({(row.clip, row.seed) for row in rows}) == len(rows)
         and all(text == bytes.fromhex(text).hex() for text in (found.key, found.signature))  # one spelling per lab
