@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.evidence import PROTOCOL, corpus_of, task_of
+from benchmarks.classical import counted
+from benchmarks.evidence import corpus_of, task_of
 from mebench.audit.sensitivity import magnified
 from mebench.demo import MODELS
 from mebench.evaluation import evaluate_task
@@ -31,14 +32,11 @@ from mebench.inputs import compute_inputs
 from mebench.intervals import Interval, interval
 from mebench.nulls import as_arrays
 from mebench.parallel import run_tasks
-from mebench.predictions import Prediction, Predictions, merge
 from mebench.resampling import bootstrap, bootstrap_difference
 from mebench.scoring import score
-from mebench.statistics import count_subjects
-from mebench.subject_counts import SubjectCounts
 
 ANCHORS = ("nose", "onset-only")
-"""The others lose more at the same work and many times the time: see `benchmarks.vision alignment`."""
+"""The others keep less of the expression and cost many times the time: see `benchmarks.vision alignment`."""
 NAMES = ("lbp-top", "mdmo", "lam")
 
 
@@ -142,7 +140,7 @@ def print_table(model: str, trials: list[Trial], options: argparse.Namespace) ->
             raise outcome.error
         sys.stderr.write(f"{outcome.name}\n")
     found = {trial: json.loads(trial.path.read_text()) for trial in trials}
-    counts = {c: _counted([found[t] for t in trials if t.chain == c]) for c in CHAINS[model]}
+    counts = {c: counted([found[t] for t in trials if t.chain == c]) for c in CHAINS[model]}
     scores = {c: interval(bootstrap(of, "uf1", estimand="predictions")) for c, of in counts.items()}
     _, clips, px = trials[0].size
     print(f"\n{model}: {len(options.seeds)} corpora of {clips} clips at {px:g} px, SYNTHETIC")
@@ -161,11 +159,10 @@ def measure(trial: Trial) -> None:
     model = trial.built()
     inputs = as_arrays(compute_inputs(trial.place, trial.chain.recipe(model), [item.clip for item in task.items]))
     rows = {row.clip: row.predicted for row in evaluate_task(model, task, inputs, (0,)).rows}
-    answers = [[item.id, item.label, rows.get(item.id)] for item in task.items]
     result = {
         "seed": trial.seed,
-        "classes": list(task.protocol.classes),
-        "answers": answers,
+        "classes": task.protocol.classes,
+        "predicted": {item.id: [item.label, rows.get(item.id)] for item in task.items},
         "seconds": float(trial.path.with_suffix(".seconds").read_text()),
     }
     write_text_atomic(trial.path, json.dumps(result))
@@ -181,22 +178,8 @@ def _warm(trial: Trial, jobs: int) -> None:
     write_text_atomic(trial.path.with_suffix(".seconds"), str((time.monotonic() - started) * jobs / len(clips)))
 
 
-def _counted(members: list[Mapping[str, Any]]) -> SubjectCounts:
-    """The answers of several corpora; subjects of different corpora are different people."""
-    parts, expected = [], {}
-    for member in members:
-        rows = []
-        for clip, label, answer in member["answers"]:
-            own = clip.replace("/", f"/{member['seed']}-", 1)
-            expected[own] = label
-            if answer is not None:
-                rows.append(Prediction(own, own.rpartition("/")[0], 0, label, answer))
-        parts.append(Predictions(PROTOCOL, tuple(member["classes"]), tuple(rows)))
-    return count_subjects(merge(parts), expected)
-
-
 def _uf1(member: Mapping[str, Any]) -> float:
-    _, labels, answers = zip(*member["answers"], strict=True)
+    labels, answers = zip(*member["predicted"].values(), strict=True)
     return score(labels, answers, member["classes"], full=False).uf1
 
 

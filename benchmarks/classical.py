@@ -15,7 +15,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from mebench.resampling import bootstrap
 from mebench.scoring import score
 from mebench.statistics import count_subjects
 from mebench.store import read_clip, write_clip
+from mebench.subject_counts import SubjectCounts
 from mebench.synth.corpus import write_corpus
 
 SUBJECTS, CLIPS, SEEDS, PERMUTATIONS = 12, 120, (0, 1, 2), 39
@@ -111,12 +112,13 @@ def board(home: Path, names: list[str], jobs: int) -> None:
     rows = []
     for name in names:
         members = [found[Trial(home, name, 1.0, seed, CLIPS).name] for seed in SEEDS]
-        each, (pooled, low, high) = [m["uf1"] for m in members], _pooled(members)
+        each, pooled = [m["uf1"] for m in members], interval(bootstrap(counted(members), "uf1", estimand="predictions"))
         spent = np.mean([m["input_s"] for m in members])
         text = (
             f"{name:14} {' '.join(f'{uf1:.3f}' for uf1 in each):>20} {np.mean(each):6.3f} {np.std(each, ddof=1):5.3f}"
         )
-        rows.append((-float(np.mean(each)), f"{text} {pooled:7.3f} {f'{low:.3f}-{high:.3f}':>19} {spent:9.1f}"))
+        bounds = f"{pooled.low:.3f}-{pooled.high:.3f}"
+        rows.append((-float(np.mean(each)), f"{text} {pooled.estimate:7.3f} {bounds:>19} {spent:9.1f}"))
     print("\n".join(text for _, text in sorted(rows)))
 
 
@@ -232,8 +234,8 @@ def draw(curves: Mapping[str, list[float]], path: Path) -> None:
     figure.savefig(path)
 
 
-def _pooled(members: list[dict[str, Any]]) -> tuple[float, float, float]:
-    """UF1 over the clips of all corpora and its interval; subjects of different corpora are different people."""
+def counted(members: Sequence[Mapping[str, Any]]) -> SubjectCounts:
+    """What was predicted on several corpora; subjects of different corpora are different people."""
     parts, expected = [], {}
     for member in members:
         named = {clip.replace("/", f"/{member['seed']}-", 1): pair for clip, pair in member["predicted"].items()}
@@ -244,8 +246,7 @@ def _pooled(members: list[dict[str, Any]]) -> tuple[float, float, float]:
             if answer is not None
         )
         parts.append(Predictions(PROTOCOL, tuple(member["classes"]), tuple(rows)))
-    found = interval(bootstrap(count_subjects(merge(parts), expected), "uf1", estimand="predictions"))
-    return found.estimate, found.low, found.high
+    return count_subjects(merge(parts), expected)
 
 
 def _full_corpus(home: Path, jobs: int) -> Path:

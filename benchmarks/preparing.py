@@ -5,9 +5,9 @@ Usage: python -m benchmarks.preparing HOME [--jobs N] [--clips N] [PART ...]
 Parts: `script` the usual script (dlib in every frame, a warp, an array per clip) and ours, one process each, on the
 same clips, then ours with N jobs; the eyes that both align by are asserted to lie within 5 % of their distance of each
 other on every onset frame; `store` a stored clip read and verified, against the same frames as .npy and as JPEG; `full`
-CASME II (255 clips of 26 people) and SAMM (159 of 28), 68 frames a clip, by stage, with store and peak memory; `memory`
-60 clips and 600. Corpora are rendered: SYNTHETIC. Figures go to HOME/preparing.json, one line per time the command was
-run, so that a regression shows.
+CASME II (255 clips of 26 people) and SAMM (159 of 28), by stage, with store and peak memory; `memory` 60 clips and 600.
+One clip of each person is rendered and played to and fro to 68 frames: SYNTHETIC. Figures go to HOME/preparing.json,
+one line per time the command was run, so that a regression shows.
 """
 
 import argparse
@@ -215,10 +215,10 @@ def _linked(root: Path, place: Path, name: str, clips: int, frames: int = 0) -> 
     more of them, each clip from a moment of its own."""
     drawn = dataset(name).load(root)
     folders = dataset(name).frames(root, drawn)
-    people = LAYOUTS[name].subjects[: FULL[name][0]]
+    sources, people = list(drawn), LAYOUTS[name].subjects[: FULL[name][0]]
     rows = []
     for i in range(clips):
-        clip, subject = list(drawn)[i % len(drawn)], people[i % len(people)]
+        clip, subject = sources[i % len(sources)], people[i % len(people)]
         turn = f"{i // len(people) + 1}"
         own = {"casme2": f"EP{turn:0>2}_01", "samm": f"{subject}_1_{turn}"}[name]
         target = place / {"casme2": "CASME2_RAW_selected", "samm": "SAMM"}[name] / subject / own

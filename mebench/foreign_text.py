@@ -6,6 +6,7 @@ and quotes, numbers such as `1.0000e+00` for 1, decimal commas where the comma s
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from mebench.errors import PredictionError
@@ -46,17 +47,7 @@ def table_lines(text: str, source: str) -> list[Line]:
     width = len(rows[0][1]) if rows else 0
     if rows and mark and not rows[0][1][-1].strip():
         width -= 1
-    first_line = rows[0][0] if rows else 0
-    for number, line in enumerate(written, 1):
-        if (
-            number > first_line
-            and line.lstrip().startswith("%")
-            and _cell_count(line, mark) == _cell_count(first, mark)
-        ):
-            raise PredictionError(
-                f"{source} line {number} begins with % and is a row otherwise.",
-                "Remove the % or the line: a prediction is not left out in silence.",
-            )
+    _refuse_hidden(written[rows[0][0] :] if rows else [], first, mark, source)
     return [(number, [_bare(cell, mark) for cell in _trimmed(row, width)]) for number, row in rows]
 
 
@@ -71,6 +62,16 @@ def plain_number(text: str) -> str:
 def is_missing(text: str) -> bool:
     """Whether a cell holds no value."""
     return not text or text.casefold() in _MISSING
+
+
+def _refuse_hidden(lines: Sequence[str], first: str, mark: str, source: str) -> None:
+    """PredictionError for a remark below the first row that holds as many cells: it may be a prediction."""
+    for line in lines:
+        if line.lstrip().startswith("%") and _cell_count(line, mark) == _cell_count(first, mark):
+            raise PredictionError(
+                f"{source}: {line.strip()[:40]!r} begins with % and is a row otherwise.",
+                "Remove the % or the line: a prediction is not left out in silence.",
+            )
 
 
 def _cell_count(line: str, mark: str) -> int:

@@ -137,7 +137,7 @@ def _open(folder: Path, *, fresh: bool) -> None:
     """Makes the folder, or sees that its draws are of this environment; `fresh` discards them."""
     manifest, now = folder / "manifest.json", runs.environment()
     if fresh and folder.exists():
-        trash = folder.with_name(folder.name + ".discarded")
+        trash = folder.with_name(folder.name + runs.DISCARDED)
         shutil.rmtree(trash, ignore_errors=True)
         folder.rename(trash)
         shutil.rmtree(trash)

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +78,12 @@ def read_tables(path: Path, columns: Columns) -> tuple[Sheet, ...]:
     Raises `AnnotationError` where the file cannot be read, a header row lacks a required column, or a cell is far too
     long.
     """
-    with _opened(path) as book:
+    # Warnings of openpyxl (no default style, unknown extensions) concern features that no annotation uses.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         sheets = [
             _table(path, sheet, columns)
-            for sheet in book.worksheets
+            for sheet in _worksheets(path)
             if columns.titles is None or columns.titles.search(sheet.title)
         ]
     return tuple(sheet for sheet in sheets if sheet is not None)
@@ -107,22 +109,33 @@ def whole(cell: object, column: str, where: str) -> int:
     return int(text)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """The workbook in openpyxl's streaming mode with cached formula values; every fault of the file as one error.
-
-    The broad catch is meant: on a damaged archive openpyxl lets through whatever its XML and zip layers raise.
-    """
+def _worksheets(path: Path) -> list[Any]:
+    """The sheets of the workbook in openpyxl's streaming mode, with cached formula values."""
     content = _content(path)
     from openpyxl import load_workbook
 
+    with _damage(path):
+        return list(load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False).worksheets)
+
+
+def _rows(path: Path, sheet: Any) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """The rows of a sheet with their numbers, as many as are looked at."""
+    with _damage(path):
+        sheet.reset_dimensions()  # the stated size of a sheet may be wrong, or absurd
+        rows = sheet.iter_rows(max_row=MOST_ROWS + 1, max_col=MOST_COLUMNS, values_only=True)
+    for number in count(1):
+        with _damage(path):
+            row = next(rows, None)
+        if row is None:
+            return
+        yield number, row
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Around openpyxl alone: on a damaged archive it lets through whatever its XML and zip layers raise."""
     try:
-        # Its warnings (no default style, unknown extensions) concern features that no annotation uses.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
-    except AnnotationError:
-        raise
+        yield
     except Exception as error:
         raise _unreadable(path, f"its content is damaged ({type(error).__name__})") from error
 
@@ -163,8 +176,7 @@ def _unreadable(path: Path, why: str) -> AnnotationError:
 def _table(path: Path, sheet: Any, columns: Columns) -> Sheet | None:
     if not hasattr(sheet, "reset_dimensions"):  # a chart sheet
         return None
-    sheet.reset_dimensions()  # the stated size of a sheet may be wrong, or absurd
-    rows = enumerate(sheet.iter_rows(max_row=MOST_ROWS + 1, max_col=MOST_COLUMNS, values_only=True), 1)
+    rows = _rows(path, sheet)
     for _, row in islice(rows, HEADER_WITHIN):
         found = _header(row, columns)
         if found is not None:

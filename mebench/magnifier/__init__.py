@@ -3,3 +3,10 @@
 Pairs are drawn, never filmed: textures from pictures that dependencies ship and from synthetic people, moved by less
 than a pixel, magnified, blurred, made noisy and compressed. No frame of any corpus is involved.
 """
+
+from typing import Final
+
+STEPS: Final = 12_000
+"""Of a whole training, by default."""
+
+__all__ = ["STEPS"]

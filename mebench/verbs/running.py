@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from mebench.magnifier import STEPS
 from mebench.verbs.console import (
     FOLDER,
     UNFINISHED,
@@ -148,7 +149,7 @@ def pretrain_model(**options: Any) -> int:
 
 @pretrain.command(name="magnifier")
 @click.argument("output", type=FOLDER)
-@click.option("--steps", type=click.IntRange(1), default=12_000, show_default=True, help="The whole of the schedule.")
+@click.option("--steps", type=click.IntRange(1), default=STEPS, show_default=True, help="The whole of the schedule.")
 @click.option("--start", type=FOLDER, help="Go on from these weights, at full difficulty.")
 @click.option("--stop", type=click.IntRange(1), help="Stop after this step; the same command without it goes on.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
