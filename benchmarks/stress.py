@@ -3,15 +3,16 @@
 Usage: python -m benchmarks.stress HOME [--jobs N] [--subjects N] [--clips N] [--factor NAME ...] [--only MODEL ...]
 
 Every level is a corpus of its own with the plan of all others, so that people, labels and motion are the same and one
-thing differs. UF1 under leave-one-subject-out with its 95 % interval over subjects. Results are kept under HOME and not
-computed twice; figures lie in HOME/figures. Everything is SYNTHETIC and says nothing about faces.
+thing differs; the neutral levels of all factors are one corpus, for nothing differs there. UF1 under
+leave-one-subject-out with its 95 % interval over subjects. Results are kept under HOME and not computed twice; figures
+lie in HOME/figures. Everything is SYNTHETIC and says nothing about faces.
 """
 
 import argparse
 import json
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -87,12 +88,13 @@ def curves_of(factor: str, options: argparse.Namespace) -> dict[str, list[Dose]]
     """The doses of each model, in the order of the levels; a level's corpus goes when all models have seen it."""
     curves: dict[str, list[Dose]] = {model: [] for model in options.only}
     for level in levels_of(factor):
-        place = options.home / f"{options.subjects}x{options.clips}" / f"{factor}-{level:g}"
+        at = "neutral" if level == FACTORS[factor].neutral else f"{factor}-{level:g}"
+        place = options.home / f"{options.subjects}x{options.clips}" / at
         for model in options.only:
             kept = place / f"{model}.json"
             if not kept.exists():
                 write_text_atomic(kept, json.dumps(vars(measured(model, factor, level, place, options))))
-            curves[model].append(Dose(**json.loads(kept.read_text())))
+            curves[model].append(replace(Dose(**json.loads(kept.read_text())), level=level))
         if not set(NAMES) - set(options.only):
             for folder in ("corpus", "store", "inputs", "corpora"):
                 shutil.rmtree(place / folder, ignore_errors=True)

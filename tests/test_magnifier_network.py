@@ -66,6 +66,40 @@ def test_the_ports_multiplier_is_the_factor_and_ours_what_it_adds() -> None:
     assert SMALL.multiplier(6) == 5
 
 
+def test_a_calibration_scales_k_and_is_constant_beyond_its_factors() -> None:
+    made = Magnifier(SMALL)
+    assert made.multiplier(6) == 5
+    made.calibration = ((2.0, 1.4), (8.0, 1.1))
+    assert [made.multiplier(factor) for factor in (1, 2, 8, 20)] == pytest.approx([0, 1.4, 7.7, 20.9])
+    assert made.multiplier(4) == pytest.approx(3 * 1.25)  # in the middle between 2 and 8, as ratios go
+
+
+def test_a_calibration_is_read_with_the_weights_and_checked() -> None:
+    state = dict(network(SMALL).state_dict())
+    described = {"kind": KIND, "design": {name: getattr(SMALL, name) for name in Design.__dataclass_fields__}}
+
+    def read(calibration: object) -> Magnifier:
+        return network_of(WeightFile(state, {**described, "calibration": calibration}, "", "", 0), "here")
+
+    assert read([[2, 1.5], [4.0, 1.1]]).calibration == ((2.0, 1.5), (4.0, 1.1))
+    assert network_of(WeightFile(state, described, "", "", 0), "here").calibration == ()
+    odd = (
+        [[2, 1.5, 1]],
+        [[4, 1], [2, 1]],
+        [[1, 1]],
+        [[2, 0]],
+        [[2, "1"]],
+        [[2, float("nan")]],
+        [[True, 1]],
+        {},
+        "2",
+        None,
+    )
+    for calibration in odd:
+        with pytest.raises(ModelError, match="calibration"):
+            read(calibration)
+
+
 def test_files_of_something_else_are_refused() -> None:
     state = dict(network(SMALL).state_dict())
     described = {"kind": KIND, "design": {name: getattr(SMALL, name) for name in Design.__dataclass_fields__}}

@@ -1,21 +1,24 @@
 """`mebench pretrain magnifier`: the pairs it draws, what makes its bits, how it goes on when killed, what it says."""
 
 import json
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mebench.cli import status
 from mebench.errors import UsageError
-from mebench.magnifier import pretraining, textures, training
-from mebench.magnifier.judging import measure, shifted
+from mebench.magnifier import calibration, pretraining, textures, training
+from mebench.magnifier.judging import Found, judged, measure, shifted
 from mebench.magnifier.pretraining import MagnifierRequest, pretrain_magnifier
 from mebench.magnifier.scenes import KINDS, Range, draw_pair
 from mebench.magnifier.textures import SUPERSAMPLING, Texture
 from mebench.magnifier.training import Schedule, rate_of, span_of, train
 from mebench.magnifier.weights import load_magnifier
-from mebench.vision.magnification.network import Design
+from mebench.vision.magnification.learned import two_frame
+from mebench.vision.magnification.network import Design, Magnifier
 
 TINY = Schedule(steps=6, batch=2, side=32)
 
@@ -38,6 +41,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "CHECKPOINT_STEPS", 2)
     monkeypatch.setattr(pretraining, "library", lambda: (waves(0), waves(1)))
     monkeypatch.setattr(pretraining, "held_out", lambda: (waves(2),))
+    monkeypatch.setattr(calibration, "library", lambda: (waves(0),))
+    monkeypatch.setattr(calibration.calibration_of, "__defaults__", ((2.0,),))
     monkeypatch.setattr(pretraining, "FACTORS", (2.0,))
     monkeypatch.setattr(pretraining, "SHIFTS_PX", (0.5,))
     monkeypatch.setattr(pretraining.gains_of, "__defaults__", ((2.0,), (0.5,)))
@@ -152,6 +157,8 @@ def test_file_and_notes_are_written_and_the_checkpoint_goes(tmp_path: Path) -> N
     assert notes["provenance"]["chain"] == "magnifier"
     network = load_magnifier(str(request.output))
     assert network.design.width == 8
+    assert network.calibration == tuple(map(tuple, notes["calibration"]))
+    assert network.calibration[0][0] == 2
     assert (tmp_path / "small.pt").read_bytes() == _again(tmp_path)
 
 
@@ -205,6 +212,32 @@ def test_the_library_is_the_same_every_time_and_held_out_is_not_in_it() -> None:
     assert once == {texture.digest for texture in textures.library()}
     assert len(once) == 3 + textures.PEOPLE + 5
     assert not once & {texture.digest for texture in textures.held_out()}
+
+
+def test_what_comes_out_short_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Gains of 1 + k·.8 at half a pixel, 1 + k·.5 and 1 + k at the others: their middle is what is held to the factor.
+    slopes = {0.25: 0.5, 0.5: 0.8, 1.0: 1.0}
+
+    def gained(magnify: Any, _textures: Any, shift_px: float, factor: float) -> Found:
+        return Found(1 + magnify.args[0].multiplier(factor) * slopes[shift_px], 0, 0)
+
+    monkeypatch.setattr(calibration, "judged", gained)
+    network = Magnifier(training.DESIGN)
+    ((factor, share), (_, larger)) = calibration.calibration_of(network, (2.0, 6.0))
+    assert factor == 2
+    assert np.sqrt((1 + share * 0.5) * (1 + share)) == pytest.approx(2, abs=0.01)
+    assert np.sqrt((1 + larger * 2.5) * (1 + larger * 5)) == pytest.approx(6, abs=0.03)
+    assert network.calibration == ()
+    slopes.update(dict.fromkeys(slopes, 0.0))
+    assert calibration.calibration_of(network, (2.0,)) == ((2.0, 2.0),)  # what gains nothing is not asked for ever more
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("factor", [2.0, 4.0, 6.0, 10.0])
+def test_the_weights_that_ship_give_what_is_asked(factor: float) -> None:
+    for shift in (0.25, 0.5, 1.0):
+        found = judged(partial(two_frame, load_magnifier()), textures.held_out(), shift, factor)
+        assert found.gain == pytest.approx(factor, rel=0.2)
 
 
 def test_a_training_goes_on_from_weights_at_full_difficulty(tmp_path: Path, monkeypatch) -> None:

@@ -4,17 +4,16 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mebench import runs
 from mebench.errors import StoreError, UsageError
 from mebench.files import read_sealed, remove, sidecar, write_atomic, write_sealed, write_text_atomic
-from mebench.magnifier.judging import Found, Magnify, mean_of, measure
-from mebench.magnifier.textures import PEOPLE, SEED, Texture, held_out, library
+from mebench.magnifier.calibration import calibration_of
+from mebench.magnifier.judging import judged
+from mebench.magnifier.textures import PEOPLE, SEED, held_out, library
 from mebench.magnifier.training import DESIGN, Schedule, Training, train
 from mebench.magnifier.weights import KIND, digest_of, load_magnifier
 from mebench.progress import Progress, silent
@@ -112,28 +111,13 @@ def gains_of(
     network: Magnifier, factors: Sequence[float] = FACTORS, shifts_px: Sequence[float] = SHIFTS_PX
 ) -> list[dict[str, Any]]:
     """By factor, the measured gain and the error in grey levels at each shift, means over the held-out textures."""
-
-    def magnify(onset: NDArray[np.uint8], apex: NDArray[np.uint8], factor: float) -> NDArray[Any]:
-        return two_frame(network, onset, apex, factor)
-
-    rows = []
+    magnify, rows = partial(two_frame, network), []
     for factor in factors:
         found = {f"{shift:g}": judged(magnify, held_out(), shift, factor) for shift in shifts_px}
         row: dict[str, Any] = {"factor": factor}
         row["gain"] = {shift: round(one.gain, 3) for shift, one in found.items()}
         rows.append({**row, "error": {shift: round(one.error, 2) for shift, one in found.items()}})
     return rows
-
-
-def judged(magnify: Magnify, textures: Sequence[Texture], shift_px: float, factor: float) -> Found:
-    """What the magnifier makes of the middle of each texture, each shifted in a direction of its own."""
-    found = []
-    for index, texture in enumerate(textures):
-        height, width = texture.picture.shape
-        angle = 0.4 + 2.4 * index  # none along the pixel grid, none twice
-        shift = shift_px * np.array([np.cos(angle), np.sin(angle)])
-        found.append(measure(magnify, texture, (width / 2, height / 2), shift, factor))
-    return mean_of(found)
 
 
 def seen_in_training() -> Provenance:
@@ -174,12 +158,14 @@ def _resumed(request: MagnifierRequest) -> bytes | None:
 
 def _written(request: MagnifierRequest, training: Training) -> MagnifierReport:
     network = training.finished()
+    network.calibration = calibration_of(network)
     schedule = request.schedule.record()
     metadata = {
         "kind": KIND,
         "design": schedule.pop("design"),
         "schedule": schedule,
         "made": training.made,
+        "calibration": [list(pair) for pair in network.calibration],
         "gains": gains_of(network),
         "provenance": seen_in_training().record(),
         "environment": runs.environment(),
@@ -192,4 +178,4 @@ def _written(request: MagnifierRequest, training: Training) -> MagnifierReport:
     return report
 
 
-__all__ = ["DESIGN", "MagnifierReport", "MagnifierRequest", "gains_of", "judged", "pretrain_magnifier"]
+__all__ = ["DESIGN", "MagnifierReport", "MagnifierRequest", "gains_of", "pretrain_magnifier"]

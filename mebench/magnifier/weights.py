@@ -7,6 +7,8 @@ colours in −1..1, and the factor itself as the multiplier. Files are read as s
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from functools import lru_cache
+from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +16,7 @@ from torch import Tensor
 
 from mebench.errors import ModelError
 from mebench.files import sha256_file
-from mebench.vision.magnification.network import Design, Magnifier
+from mebench.vision.magnification.network import Calibration, Design, Magnifier
 from mebench.weights.files import WeightFile, load_weights
 
 SHIPPED: Final = Path(__file__).with_name("magnifier.pt")
@@ -54,11 +56,14 @@ def _loaded(weights: str, _digest: str) -> Magnifier:
 
 def network_of(found: WeightFile, where: str) -> Magnifier:
     """The network of a file of ours, or of the public port; `where` names it in errors."""
+    calibration: Calibration = ()
     if found.metadata is None:
         design, state = PORT, renamed(found.state)
     else:
         design, state = _design(found.metadata, where), dict(found.state)
+        calibration = _calibration(found.metadata, where)
     network = Magnifier(design)
+    network.calibration = calibration
     wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     given = {name: tuple(value.shape) for name, value in state.items()}
     if given != wanted:
@@ -117,6 +122,22 @@ def _design(metadata: Mapping[str, Any], where: str) -> Design:
     if not all((*numbers, *words)):
         raise ModelError(f"{where} says it is a magnifier of no design there is.", "Train it again.")
     return Design(**said)
+
+
+def _calibration(metadata: Mapping[str, Any], where: str) -> Calibration:
+    """The calibration in a file: none, or pairs of a rising factor above 1 and a share above 0."""
+    said = metadata.get("calibration", [])
+    fine = isinstance(said, list) and all(_is_pair(pair) for pair in said)
+    if not fine or any(after[0] <= before[0] for before, after in pairwise(said)):
+        raise ModelError(f"{where} says it is a magnifier of no calibration there is.", "Train it again.")
+    return tuple((float(factor), float(share)) for factor, share in said)
+
+
+def _is_pair(pair: object) -> bool:
+    if not (isinstance(pair, list) and len(pair) == 2 and all(type(value) in (int, float) for value in pair)):
+        return False
+    factor, share = map(float, pair)
+    return 1 < factor < inf and 0 < share < inf
 
 
 __all__ = ["KIND", "PORT", "SHIPPED", "digest_of", "load_magnifier", "network_of", "path_of", "port_names", "renamed"]

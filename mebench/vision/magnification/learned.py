@@ -50,7 +50,7 @@ def clip(network: Magnifier, frames: npt.NDArray[Any], factor: float, mode: Mode
     if factor == 1 or len(frames) == 1:
         return frames.copy()
     device = next(network.parameters()).device
-    multiplier = torch.tensor([network.design.multiplier(factor)], device=device)
+    multiplier = torch.tensor([network.multiplier(factor)], device=device)
     drawn = [channels[0]]
     with torch.inference_mode():
         _, start = _encoded(network, channels[0], device)
@@ -81,7 +81,7 @@ def temporal(
     if factor == 1:
         return frames.copy()
     device = next(network.parameters()).device
-    multiplier = torch.tensor([network.design.multiplier(factor)], device=device)
+    multiplier = torch.tensor([network.multiplier(factor)], device=device)
     with torch.inference_mode():
         encoded = [_encoded(network, image, device) for image in channels]
         changes = band(np.concatenate([shape.cpu().numpy() for _, shape in encoded]), fps)

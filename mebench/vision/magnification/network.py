@@ -8,12 +8,15 @@ everything but k is positively homogeneous.
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 Convention = Literal["factor", "factor-1"]
 Border = Literal["reflect", "zero"]
+Calibration = tuple[tuple[float, float], ...]
+"""Pairs of a total factor and what k is multiplied by at that factor, factors rising."""
 
 _INITIAL_SIGMA = 0.02
 """Of the truncated normal that every kernel is drawn from (Oh et al., official code)."""
@@ -133,6 +136,15 @@ class Magnifier(nn.Module):
         super().__init__()
         self.design = design
         self.encoder, self.manipulator, self.decoder = Encoder(design), Manipulator(design), Decoder(design)
+        self.calibration: Calibration = ()
+
+    def multiplier(self, factor: float) -> float:
+        """k for a total gain of `factor`: the design's, times the calibration, which is linear in log(factor) between
+        its factors and constant beyond them."""
+        if not self.calibration:
+            return self.design.multiplier(factor)
+        factors, shares = np.transpose(self.calibration)
+        return self.design.multiplier(factor) * float(np.interp(np.log(factor), np.log(factors), shares))
 
     def forward(self, start: Tensor, images: Tensor, multiplier: Tensor) -> Tensor:
         """The images as they would be, had everything moved `multiplier` times as far from `start`; unclipped."""
