@@ -12,7 +12,7 @@ SYNTHETIC.
 import argparse
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,38 +83,44 @@ def main(arguments: list[str]) -> int:
         )
         for part in options.parts:
             print(f"\n{part}: {settings.dataset}, seed {seed}, drawn by {settings.renderer}, SYNTHETIC")
-            found = PARTS[part](settings, options)
-            for gate in found:
+            for gate in PARTS[part](settings, options):
                 print(gate.line(), flush=True)
-            fine &= all(gate.open for gate in found)
+                fine &= gate.open
     return 0 if fine else 1
 
 
-def plan_gates(settings: Settings, options: argparse.Namespace) -> list[Gate]:
-    """The gates that the plan alone decides."""
+def plan_gates(settings: Settings, options: argparse.Namespace) -> Iterator[Gate]:
+    """The gates that the plan alone decides, each as it is found."""
     shots = {clip_id(shot): shot for shot in shots_of(settings)}
     root = options.home / "plans" / f"{settings.dataset}-{settings.seed}"
     annotate_corpus(settings, root)
     task = resolve(load_protocol(f"{settings.dataset}-5c-loso"), {settings.dataset: load_clips(settings.dataset, root)})
     given = {name: {i.id: look(shots[i.id]) for i in task.items} for name, look in OF_SCRIPT.items()}
-    return [*_shut(task, given, options.permutations), units_gate(task, shots)]
+    yield units_gate(task, shots)
+    yield from _shut(task, given, options.permutations)
 
 
-def corpus_gates(settings: Settings, options: argparse.Namespace) -> list[Gate]:
-    """Every gate, on frames."""
+def corpus_gates(settings: Settings, options: argparse.Namespace) -> Iterator[Gate]:
+    """Every gate but that of the faces, each as it is found."""
+    yield from frame_gates(settings, options)
+    yield from plan_gates(settings, options)
+
+
+def frame_gates(settings: Settings, options: argparse.Namespace) -> Iterator[Gate]:
+    """The gates that frames decide."""
     home = corpus_of(settings, options)
     task = resolve(
         load_protocol(f"{settings.dataset}-5c-loso"), {settings.dataset: load_registered(home, settings.dataset)}
     )
-    onset = _recipe_arrays(home, "align(size=64) > grey > onset > resize(32) > flatten", task, options.jobs)
-    given = {"onset frame": onset, "luminance": _luminance(home, task), "file size": _sizes(settings, home, task)}
     model = build_model("lbp-top", {}, "cpu")
     described = _recipe_arrays(home, recipe_of(model), task, options.jobs)
     found = evidence(model, task, described, seeds=1, permutations=options.permutations)
     low, high = LBP_TOP_RANGE
     wanted = f"{low:.2f} to {high:.2f}, null {found.bound:.2f}"
-    texture = Gate("LBP-TOP", found.mean, wanted, bool(low <= found.mean <= high and found.above))
-    return [*plan_gates(settings, options), *_shut(task, given, options.permutations), texture]
+    yield Gate("LBP-TOP", found.mean, wanted, bool(low <= found.mean <= high and found.above))
+    onset = _recipe_arrays(home, "align(size=64) > grey > onset > resize(32) > flatten", task, options.jobs)
+    given = {"onset frame": onset, "luminance": _luminance(home, task), "file size": _sizes(settings, home, task)}
+    yield from _shut(task, given, options.permutations)
 
 
 def sketch_gates(settings: Settings, _options: argparse.Namespace) -> list[Gate]:
@@ -184,15 +190,13 @@ def clip_id(shot: Shot) -> str:
     return f"{shot.script.dataset}/{layout.subject_id(shot.clip.take.subject)}/{shot.clip.name}"
 
 
-def _shut(task: Task, given: Mapping[str, Inputs], permutations: int) -> list[Gate]:
+def _shut(task: Task, given: Mapping[str, Inputs], permutations: int) -> Iterator[Gate]:
     """What must not tell the class: no classifier above the 97.5 % point of its own permutation null."""
-    gates = []
     for name, inputs in given.items():
         for kind, model in CLASSIFIERS.items():
             found = evidence(model, task, inputs, seeds=1, permutations=permutations)
             wanted = f"at most {found.bound:.3f}, p {found.p:.3f}"
-            gates.append(Gate(f"{name}, {kind}", found.mean, wanted, not found.above))
-    return gates
+            yield Gate(f"{name}, {kind}", found.mean, wanted, not found.above)
 
 
 def _recipe_arrays(home: Path, recipe: str, task: Task, jobs: int) -> Inputs:
@@ -230,7 +234,7 @@ def _blinks(shot: Shot) -> NDArray[Any]:
 
 
 OF_SCRIPT: dict[str, Callable[[Shot], NDArray[Any]]] = {"duration": _duration, "pose": _pose, "blinks, gaze": _blinks}
-PARTS: dict[str, Callable[[Settings, argparse.Namespace], list[Gate]]] = {
+PARTS: dict[str, Callable[[Settings, argparse.Namespace], Iterable[Gate]]] = {
     "plan": plan_gates,
     "sketch": sketch_gates,
     "gates": corpus_gates,

@@ -4,7 +4,8 @@ from argparse import Namespace
 
 import pytest
 
-from benchmarks.calibrated import plan_gates, sketch_gates
+from benchmarks.calibrated import faces_gate, frame_gates, plan_gates, sketch_gates
+from benchmarks.renderers import Cell, Size, measured
 from mebench.synth.asking import settings_of
 
 
@@ -14,6 +15,23 @@ def test_duration_pose_and_blinks_tell_nothing_and_units_what_they_do_in_life(da
     options = Namespace(home=tmp_path, permutations=39, jobs=1)
     gates = plan_gates(settings_of(dataset, tier="calibrated", seed=0), options)
     assert [gate.line() for gate in gates if not gate.open] == []
+
+
+@pytest.mark.slow
+def test_frames_tell_nothing_lbp_top_what_it_does_in_life_and_dlib_finds_every_face(tmp_path):
+    options = Namespace(home=tmp_path, permutations=39, jobs=2)
+    settings = settings_of("casme2", tier="calibrated", subjects=13, clips=112, seed=0)
+    gates = [*frame_gates(settings, options), *faces_gate(settings, options)]
+    assert len(gates) == 8
+    assert [gate.line() for gate in gates if not gate.open] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("train", "test"), [("portrait", "solid"), ("solid", "portrait")])
+def test_what_sees_motion_on_one_renderer_sees_it_on_the_other(train, test, tmp_path):
+    cell = Cell(tmp_path, Size(6, 60, 39), "flow-svm", train, test)
+    evidence = measured(cell).evidence
+    assert evidence.above, (evidence.mean, evidence.bound)
 
 
 @pytest.mark.slow
