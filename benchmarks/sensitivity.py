@@ -45,6 +45,7 @@ PARTS: dict[str, list[Trial]] = {
     ],
     "magnifiers": [
         *(Trial(f"lam, factor {f}", "lam", {**LAM, "factor": f}) for f in ("1", "2", "6", "10")),
+        *(Trial(f"lam, {how} 6", "lam", {**LAM, "factor": "6", "magnifier": how}) for how in ("linear", "learned")),
         *(
             Trial(f"{model}{', ' + magnify if magnify else ''}", model, magnify=magnify)
             for model in ("lbp-top", "flow-svm")

@@ -29,7 +29,7 @@ def test_frames_tell_nothing_lbp_top_what_it_does_in_life_and_dlib_finds_every_f
 @pytest.mark.slow
 @pytest.mark.parametrize(("train", "test"), [("portrait", "solid"), ("solid", "portrait")])
 def test_what_sees_motion_on_one_renderer_sees_it_on_the_other(train, test, tmp_path):
-    cell = Cell(tmp_path, Size(6, 60, 39), "flow-svm", train, test)
+    cell = Cell(tmp_path, Size(6, 60, 39), "mdmo", train, test)
     evidence = measured(cell).evidence
     assert evidence.above, (evidence.mean, evidence.bound)
 
