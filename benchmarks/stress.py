@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -47,6 +48,9 @@ LEVELS: dict[str, tuple[float, ...]] = {
     "confounded-blinks": (0, 0.25, 0.5, 1),
 }
 """By factor, from harmless to hard, amplitude the other way; clipped to what the factor allows."""
+
+_APART = 0.012
+"""Between the points of two models at one level, of the width of the figure: intervals are seen side by side."""
 
 
 @dataclass(frozen=True)
@@ -136,16 +140,20 @@ def print_curves(factor: str, curves: dict[str, list[Dose]]) -> None:
 def draw_curves(factor: str, curves: dict[str, list[Dose]], path: Path) -> None:
     """One figure with a curve per model."""
     colours = mpl.color_sequences["tab10"]
-    drawing = Figure(figsize=(5, 3.4), layout="constrained")
+    drawing = Figure(figsize=(6, 3.4), layout="constrained")
     FigureCanvasAgg(drawing)
     axes = drawing.add_subplot()
+    apart = np.ptp(levels_of(factor)) * _APART
     for i, (model, doses) in enumerate(curves.items()):
         middle = [dose.uf1 for dose in doses]
         below, above = [d.uf1 - d.low for d in doses], [d.high - d.uf1 for d in doses]
-        x = [dose.level for dose in doses]
-        axes.errorbar(x, middle, yerr=[below, above], label=model, color=colours[i], marker="o", capsize=2)
-    axes.set(xlabel=f"{factor}, {FACTORS[factor].unit}", ylabel="UF1", ylim=(0, 1), title=f"{factor} (SYNTHETIC)")
-    axes.legend(fontsize=8)
+        x = [dose.level + (i - (len(curves) - 1) / 2) * apart for dose in doses]
+        axes.errorbar(
+            x, middle, yerr=[below, above], label=model, color=colours[i], marker="o", markersize=4, capsize=2
+        )
+    axes.set(xlabel=f"{factor}, {FACTORS[factor].unit}", ylabel="UF1 with 95 % interval", ylim=(0, 1))
+    axes.set(title=f"{factor} (SYNTHETIC)", xticks=levels_of(factor))
+    drawing.legend(loc="outside right upper", fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     drawing.savefig(path, dpi=120)
 
