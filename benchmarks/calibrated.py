@@ -152,9 +152,8 @@ def faces_gate(settings: Settings, options: argparse.Namespace) -> list[Gate]:
 
 def corpus_of(settings: Settings, options: argparse.Namespace) -> Path:
     """The home under which the corpus of these settings is written and prepared."""
-    home: Path = (
-        options.home / f"{settings.dataset}-{settings.renderer}-{settings.seed}-{settings.subjects}-{settings.clips}"
-    )
+    size = f"{settings.subjects}-{settings.clips}-{settings.amplitude:g}px"
+    home: Path = options.home / f"{settings.dataset}-{settings.renderer}-{settings.seed}-{size}"
     if settings.dataset not in registered(home):
         started = time.perf_counter()
         mark = write_corpus(

@@ -47,7 +47,7 @@ def table_lines(text: str, source: str) -> list[Line]:
     width = len(rows[0][1]) if rows else 0
     if rows and mark and not rows[0][1][-1].strip():
         width -= 1
-    _refuse_hidden(written[rows[0][0] :] if rows else [], first, mark, source)
+    _refuse_hidden(written, rows[0][0] if rows else len(written), first, mark, source)
     return [(number, [_bare(cell, mark) for cell in _trimmed(row, width)]) for number, row in rows]
 
 
@@ -64,12 +64,13 @@ def is_missing(text: str) -> bool:
     return not text or text.casefold() in _MISSING
 
 
-def _refuse_hidden(lines: Sequence[str], first: str, mark: str, source: str) -> None:
-    """PredictionError for a remark below the first row that holds as many cells: it may be a prediction."""
-    for line in lines:
+def _refuse_hidden(lines: Sequence[str], header: int, first: str, mark: str, source: str) -> None:
+    """PredictionError for a remark below line `header`, the `first` row, that holds as many cells: it may be a
+    prediction."""
+    for number, line in enumerate(lines[header:], header + 1):
         if line.lstrip().startswith("%") and _cell_count(line, mark) == _cell_count(first, mark):
             raise PredictionError(
-                f"{source}: {line.strip()[:40]!r} begins with % and is a row otherwise.",
+                f"{source} line {number} begins with % and is a row otherwise.",
                 "Remove the % or the line: a prediction is not left out in silence.",
             )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mebench.audit import drawn
+from mebench.audit import drawn, insertion
 from mebench.audit.baselines import GAP_FRAMES, stretches
 from mebench.audit.insertion import Move, apex_index, with_motion
 from mebench.audit.psychometric import Curve, Scores, criterion, fit_curve, hit_rates, threshold
@@ -60,6 +60,27 @@ def test_motion_rides_on_the_head() -> None:
     first, second = (np.argwhere(c.frames[at] != still.frames[0]).mean(axis=0) for c in (here, there))
     assert second - first == pytest.approx([0, 6], abs=1.5)
     assert expression_course(frames, at)[at] == 1
+
+
+@pytest.mark.parametrize("unit", [4, 12])
+def test_all_that_moves_lies_in_the_box_that_is_drawn(unit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = drawn.draw_clip(CLIP, drawn.CLASSES[0], 0)
+    height, width = stored.frames.shape[1:3]
+    nearer = np.array([[1.19, 0.12, -9.0], [-0.12, 1.19, 4.0]])  # a head that came 20 % nearer and rolled by 6 degrees
+    turned = replace(stored, motion=np.tile(nearer, (len(stored.frames), 1, 1)))
+    moves = [Move(unit, 3.0)]
+    boxed = with_motion(turned, moves)[0].frames
+    whole = np.array([(-width, -height), (2 * width, 2 * height)], float)
+    monkeypatch.setattr(insertion, "_box", lambda _field: whole)
+    np.testing.assert_array_equal(boxed, with_motion(turned, moves)[0].frames)
+    assert (boxed != turned.frames).any()
+
+
+def test_a_head_that_has_left_the_picture_is_left_alone() -> None:
+    stored = drawn.draw_clip(CLIP, drawn.CLASSES[0], 0)
+    for away in (-5000.0, 5000.0):
+        gone = replace(stored, motion=np.tile(np.array([[1, 0, away], [0, 1, 0]]), (len(stored.frames), 1, 1)))
+        np.testing.assert_array_equal(with_motion(gone, [Move(4, 2.0)])[0].frames, stored.frames)
 
 
 def test_a_criterion_lets_five_percent_pass() -> None:

@@ -374,7 +374,7 @@ def test_what_matlab_writes_is_read(tmp_path, encode):
 def test_a_row_behind_a_percent_sign_is_not_left_out_in_silence(tmp_path, mark):
     path = tmp_path / "result.txt"
     path.write_text(MATLAB.replace('"006_1_2"', '%"006_1_2"').replace("predictions of 5 May", "").replace(";", mark))
-    with pytest.raises(PredictionError, match="begins with % and is a row otherwise"):
+    with pytest.raises(PredictionError, match="line 4 begins with % and is a row otherwise"):
         read(path, AT_HAND, columns=MATLAB_COLUMNS, order=CLASSES)
 
 

@@ -97,6 +97,8 @@ def _displaced(
     left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - _MARGIN_PX, 0)
     right, bottom = np.maximum(np.ceil(corners.max(axis=0)).astype(int) + _MARGIN_PX, 0)
     inside = frame[top:bottom, left:right]
+    if not inside.size:  # the head has left the picture
+        return frame
     y, x = np.mgrid[top : top + inside.shape[0], left : left + inside.shape[1]].astype(np.float64)
     here = np.stack([x, y], axis=-1)
     shift = sample_field(field, transform(inverse(motion), here).astype(np.float32)) @ motion[:, :2].T.astype(

@@ -21,6 +21,7 @@ ROUNDS: Final = 4
 """Each asks again for what the last one's gain fell short of."""
 
 BOUNDS: Final = (0.5, 2.0)
+"""A network that magnifies nothing is not asked for ever more; those trained here need 1.08 to 1.36."""
 
 
 def calibration_of(network: Magnifier, factors: Sequence[float] = FACTORS) -> Calibration:
