@@ -81,7 +81,7 @@ def _drawn(groups: Sequence[Group]) -> dict[str, bytes]:
 
 def _filled(name: str, **values: str) -> str:
     """The template of this name with `<<key>>` replaced; what is put in is not looked at again."""
-    text = (files("mebench.manuscript") / "templates" / name).read_text(encoding="utf-8")
+    text = (files("mebench.manuscript") / "fill-in" / name).read_text(encoding="utf-8")
     first, *rest = text.split("<<")
     return first + "".join(values[key] + after for key, _, after in (part.partition(">>") for part in rest))
 
