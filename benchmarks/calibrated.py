@@ -116,8 +116,8 @@ def frame_gates(settings: Settings, options: argparse.Namespace) -> Iterator[Gat
     described = _recipe_arrays(home, recipe_of(model), task, options.jobs)
     found = evidence(model, task, described, seeds=1, permutations=options.permutations)
     low, high = LBP_TOP_RANGE
-    wanted = f"{low:.2f} to {high:.2f}, null {found.bound:.2f}"
-    yield Gate("LBP-TOP", found.mean, wanted, bool(low <= found.mean <= high and found.above))
+    yield Gate("LBP-TOP", found.mean, f"{low:.2f} to {high:.2f}", low <= found.mean <= high)
+    yield Gate("LBP-TOP, above its null", found.mean, f"above {found.bound:.3f}, p {found.p:.3f}", found.above)
     onset = _recipe_arrays(home, "align(size=64) > grey > onset > resize(32) > flatten", task, options.jobs)
     given = {"onset frame": onset, "luminance": _luminance(home, task), "file size": _sizes(settings, home, task)}
     yield from _shut(task, given, options.permutations)

@@ -22,7 +22,7 @@ def test_frames_tell_nothing_lbp_top_what_it_does_in_life_and_dlib_finds_every_f
     options = Namespace(home=tmp_path, permutations=39, jobs=2)
     settings = settings_of("casme2", tier="calibrated", subjects=13, clips=112, seed=0)
     gates = [*frame_gates(settings, options), *faces_gate(settings, options)]
-    assert len(gates) == 8
+    assert len(gates) == 9
     assert [gate.line() for gate in gates if not gate.open] == []
 
 
