@@ -149,10 +149,10 @@ def faces_gate(settings: Settings, options: argparse.Namespace) -> list[Gate]:
 
 def _faces(frames: list[Path]) -> list[int]:
     """How many faces dlib finds in each frame."""
-    from mebench.vision.faces import dlib_finder
+    from mebench.vision.faces import find_boxes
 
     images = (cv2.imread(str(path), cv2.IMREAD_COLOR) for path in frames)
-    return [len(dlib_finder().find(np.ascontiguousarray(image[..., ::-1]))) for image in images]
+    return [len(find_boxes(np.ascontiguousarray(image[..., ::-1]))) for image in images]
 
 
 def corpus_of(settings: Settings, options: argparse.Namespace) -> Path:

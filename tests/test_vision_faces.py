@@ -14,7 +14,7 @@ from matplotlib.cbook import get_sample_data
 
 from mebench.errors import DataError, FrameError, MebenchError
 from mebench.vision import faces, points
-from mebench.vision.faces import Face, dlib_finder, find_face, landmark_model_path
+from mebench.vision.faces import Face, dlib_finder, find_boxes, find_face, landmark_model_path
 
 Image = npt.NDArray[np.uint8]
 
@@ -80,6 +80,7 @@ def test_two_faces_are_both_reported_the_bigger_first() -> None:
     canvas = np.zeros((600, 800, 3), np.uint8)
     canvas[:, :512], canvas[:300, 530:786] = big, small
     first, second = dlib_finder().find(canvas)
+    assert find_boxes(canvas) == ((first.box, first.score), (second.box, second.score))
     assert first.box[2] < 512 < second.box[0]
     assert first.box[2] - first.box[0] > 1.5 * (second.box[2] - second.box[0])
 

@@ -148,17 +148,26 @@ def read_landmarks(image: Bytes, box: Box) -> Floats:
     return _landmarks(grey(image), box)
 
 
+def find_boxes(image: Bytes) -> tuple[tuple[Box, float], ...]:
+    """Box and detector score of every face that dlib sees in an (h, w) or RGB (h, w, 3) image, best first.
+
+    The faces of `dlib_finder()` without their landmarks, which take seven times as long.
+    """
+    if image.dtype != np.uint8 or image.ndim not in (2, 3):
+        raise DataError(
+            f"Faces are not searched in {image.dtype} of shape {image.shape}.", "Pass a uint8 grey or RGB image."
+        )
+    return tuple(_detect(grey(image)))
+
+
 @dataclass(frozen=True, slots=True)
 class _DlibFinder:
     """Holds nothing: the models live in the process, so that a finder can be sent to a worker."""
 
     def find(self, image: Bytes) -> tuple[Face, ...]:
-        if image.dtype != np.uint8 or image.ndim not in (2, 3):
-            raise DataError(
-                f"Faces are not searched in {image.dtype} of shape {image.shape}.", "Pass a uint8 grey or RGB image."
-            )
+        boxes = find_boxes(image)
         luma = grey(image)
-        return tuple(Face(box, score, _landmarks(luma, box)) for box, score in _detect(luma))
+        return tuple(Face(box, score, _landmarks(luma, box)) for box, score in boxes)
 
 
 def _detect(luma: Bytes) -> list[tuple[Box, float]]:
