@@ -26,10 +26,17 @@ def test_frames_tell_nothing_lbp_top_what_it_does_in_life_and_dlib_finds_every_f
     assert [gate.line() for gate in gates if not gate.open] == []
 
 
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """A home for the corpora of both renderers, drawn once."""
+    return tmp_path_factory.mktemp("rendered")
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("model", ["flow-svm", "mdmo"])
 @pytest.mark.parametrize(("train", "test"), [("portrait", "solid"), ("solid", "portrait")])
-def test_what_sees_motion_on_one_renderer_sees_it_on_the_other(train, test, tmp_path):
-    cell = Cell(tmp_path, Size(6, 60, 39), "mdmo", train, test)
+def test_what_sees_motion_on_one_renderer_sees_it_on_the_other(model, train, test, rendered):
+    cell = Cell(rendered, Size(6, 60, 39), model, train, test)
     evidence = measured(cell).evidence
     assert evidence.above, (evidence.mean, evidence.bound)
 
