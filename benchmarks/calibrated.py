@@ -108,16 +108,24 @@ def corpus_gates(settings: Settings, options: argparse.Namespace) -> Iterator[Ga
 
 def frame_gates(settings: Settings, options: argparse.Namespace) -> Iterator[Gate]:
     """The gates that frames decide."""
-    home = corpus_of(settings, options)
-    task = resolve(
-        load_protocol(f"{settings.dataset}-5c-loso"), {settings.dataset: load_registered(home, settings.dataset)}
-    )
+    yield from lbp_top_gates(settings, options)
+    yield from shortcut_gates(settings, options)
+
+
+def lbp_top_gates(settings: Settings, options: argparse.Namespace) -> Iterator[Gate]:
+    """Whether LBP-TOP reaches what it does in life, and more than under permuted labels."""
+    home, task = _home_and_task(settings, options)
     model = build_model("lbp-top", {}, "cpu")
     described = _recipe_arrays(home, recipe_of(model), task, options.jobs)
     found = evidence(model, task, described, seeds=1, permutations=options.permutations)
     low, high = LBP_TOP_RANGE
     yield Gate("LBP-TOP", found.mean, f"{low:.2f} to {high:.2f}", low <= found.mean <= high)
     yield Gate("LBP-TOP, above its null", found.mean, f"above {found.bound:.3f}, p {found.p:.3f}", found.above)
+
+
+def shortcut_gates(settings: Settings, options: argparse.Namespace) -> Iterator[Gate]:
+    """What frames must not tell: the onset alone, how bright they are, how large their files."""
+    home, task = _home_and_task(settings, options)
     onset = _recipe_arrays(home, "align(size=64) > grey > onset > resize(32) > flatten", task, options.jobs)
     given = {"onset frame": onset, "luminance": _luminance(home, task), "file size": _sizes(settings, home, task)}
     yield from _shut(task, given, options.permutations)
@@ -192,6 +200,11 @@ def clip_id(shot: Shot) -> str:
 
     layout = LAYOUTS[shot.script.dataset]
     return f"{shot.script.dataset}/{layout.subject_id(shot.clip.take.subject)}/{shot.clip.name}"
+
+
+def _home_and_task(settings: Settings, options: argparse.Namespace) -> tuple[Path, Task]:
+    home, name = corpus_of(settings, options), settings.dataset
+    return home, resolve(load_protocol(f"{name}-5c-loso"), {name: load_registered(home, name)})
 
 
 def _shut(task: Task, given: Mapping[str, Inputs], permutations: int) -> Iterator[Gate]:

@@ -4,7 +4,7 @@ from argparse import Namespace
 
 import pytest
 
-from benchmarks.calibrated import faces_gate, frame_gates, plan_gates, sketch_gates
+from benchmarks.calibrated import faces_gate, plan_gates, shortcut_gates, sketch_gates
 from benchmarks.renderers import Cell, Size, measured
 from mebench.synth.asking import settings_of
 
@@ -18,12 +18,18 @@ def test_duration_pose_and_blinks_tell_nothing_and_units_what_they_do_in_life(da
 
 
 @pytest.mark.slow
-def test_frames_tell_nothing_lbp_top_what_it_does_in_life_and_dlib_finds_every_face(tmp_path):
+def test_frames_tell_nothing_and_dlib_finds_every_face(tmp_path):
+    """On a part of the table, of which LBP-TOP learns too little: what it reaches is asked of a sketch of the whole.
+
+    Six runs are each compared with the 97.5 % point of their null: one may lie above it by chance, two may not.
+    """
     options = Namespace(home=tmp_path, permutations=39, jobs=2)
     settings = settings_of("casme2", tier="calibrated", subjects=13, clips=112, seed=0)
-    gates = [*frame_gates(settings, options), *faces_gate(settings, options)]
-    assert len(gates) == 9
-    assert [gate.line() for gate in gates if not gate.open] == []
+    shortcuts, faces = list(shortcut_gates(settings, options)), list(faces_gate(settings, options))
+    assert len(shortcuts) == 6
+    told = [gate.line() for gate in shortcuts if not gate.open]
+    assert len(told) <= 1, told
+    assert [gate.line() for gate in faces if not gate.open] == []
 
 
 @pytest.fixture(scope="module")
