@@ -1,11 +1,12 @@
 """Whether the calibrated tier is fit to be used: what must not tell the class does not, and what must does.
 
 Usage: python -m benchmarks.calibrated HOME [--dataset casme2|samm] [--seeds N ...] [--subjects N] [--clips N]
-       [--renderer NAME] [--permutations N] [--jobs N] PART ...
+       [--renderer NAME] [--amplitude PX] [--permutations N] [--jobs N] PART ...
 
 Parts: `plan` the gates that need no frame (duration, pose, blinks, true units), `sketch` LBP-TOP on a sketch of the
 corpus, `gates` all gates on a corpus that is written and prepared under HOME, with the time that writing took, `frames`
-those of them that frames decide, `faces` whether dlib finds one face in every frame. Everything is SYNTHETIC.
+those of them that frames decide, `motion` whether flow sees the class, `faces` whether dlib finds one face in every
+frame. Everything is SYNTHETIC.
 """
 
 import argparse
@@ -68,6 +69,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--subjects", type=int)
     parser.add_argument("--clips", type=int)
     parser.add_argument("--renderer", default="portrait")
+    parser.add_argument("--amplitude", type=float, metavar="PX")
     parser.add_argument("--permutations", type=int, default=PERMUTATIONS)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_intermixed_args(arguments)
@@ -80,6 +82,7 @@ def main(arguments: list[str]) -> int:
             subjects=options.subjects,
             clips=options.clips,
             seed=seed,
+            amplitude=options.amplitude,
         )
         for part in options.parts:
             print(f"\n{part}: {settings.dataset}, seed {seed}, drawn by {settings.renderer}, SYNTHETIC")
@@ -114,13 +117,15 @@ def frame_gates(settings: Settings, options: argparse.Namespace) -> Iterator[Gat
 
 def lbp_top_gates(settings: Settings, options: argparse.Namespace) -> Iterator[Gate]:
     """Whether LBP-TOP reaches what it does in life, and more than under permuted labels."""
-    home, task = _home_and_task(settings, options)
-    model = build_model("lbp-top", {}, "cpu")
-    described = _recipe_arrays(home, recipe_of(model), task, options.jobs)
-    found = evidence(model, task, described, seeds=1, permutations=options.permutations)
+    beside = _beside_its_null("lbp-top", settings, options)
     low, high = LBP_TOP_RANGE
-    yield Gate("LBP-TOP", found.mean, f"{low:.2f} to {high:.2f}", low <= found.mean <= high)
-    yield Gate("LBP-TOP, above its null", found.mean, f"above {found.bound:.3f}, p {found.p:.3f}", found.above)
+    yield Gate("LBP-TOP", beside.uf1, f"{low:.2f} to {high:.2f}", low <= beside.uf1 <= high)
+    yield beside
+
+
+def motion_gate(settings: Settings, options: argparse.Namespace) -> list[Gate]:
+    """Whether flow from onset to apex tells more than under permuted labels."""
+    return [_beside_its_null("flow-svm", settings, options)]
 
 
 def shortcut_gates(settings: Settings, options: argparse.Namespace) -> Iterator[Gate]:
@@ -146,11 +151,11 @@ def faces_gate(settings: Settings, options: argparse.Namespace) -> list[Gate]:
     home = corpus_of(settings, options)
     folders = dataset(settings.dataset).frames(home / "corpus", load_registered(home, settings.dataset))
     clips = {clip: [folder.path / name for _, name in folder.frames] for clip, folder in folders.items()}
-    counts = []
+    counts: list[int] = []
     for outcome in run_tasks(_faces, clips, jobs=options.jobs):
-        if outcome.value is None:
-            raise SystemExit(f"{outcome.name}: {outcome.error}")
-        counts += outcome.value
+        if outcome.error:
+            raise outcome.error
+        counts += outcome.value or []
     share = float(np.mean(np.array(counts) == 1))
     return [Gate(f"dlib, {len(counts)} frames", share, "one face in every frame", share == 1)]
 
@@ -171,7 +176,8 @@ def corpus_of(settings: Settings, options: argparse.Namespace) -> Path:
         started = time.perf_counter()
         mark = write_corpus(
             settings.dataset, home / "corpus", tier=settings.tier, renderer=settings.renderer,
-            subjects=settings.subjects, clips=settings.clips, seed=settings.seed, jobs=options.jobs,
+            subjects=settings.subjects, clips=settings.clips, seed=settings.seed, amplitude=settings.amplitude,
+            jobs=options.jobs,
         )  # fmt: skip
         print(
             f"{mark.clips} clips written in {time.perf_counter() - started:.0f} s with {options.jobs} jobs", flush=True
@@ -205,6 +211,14 @@ def clip_id(shot: Shot) -> str:
 def _home_and_task(settings: Settings, options: argparse.Namespace) -> tuple[Path, Task]:
     home, name = corpus_of(settings, options), settings.dataset
     return home, resolve(load_protocol(f"{name}-5c-loso"), {name: load_registered(home, name)})
+
+
+def _beside_its_null(name: str, settings: Settings, options: argparse.Namespace) -> Gate:
+    home, task = _home_and_task(settings, options)
+    model = build_model(name, {}, "cpu")
+    described = _recipe_arrays(home, recipe_of(model), task, options.jobs)
+    found = evidence(model, task, described, seeds=1, permutations=options.permutations)
+    return Gate(f"{name}, above its null", found.mean, f"above {found.bound:.3f}, p {found.p:.3f}", found.above)
 
 
 def _shut(task: Task, given: Mapping[str, Inputs], permutations: int) -> Iterator[Gate]:
@@ -256,6 +270,7 @@ PARTS: dict[str, Callable[[Settings, argparse.Namespace], Iterable[Gate]]] = {
     "sketch": sketch_gates,
     "gates": corpus_gates,
     "frames": frame_gates,
+    "motion": motion_gate,
     "faces": faces_gate,
 }
 

@@ -41,9 +41,11 @@ from mebench.synth.renderers import RENDERERS
 CORPUS, PROTOCOL = "casme2", "casme2-5c-loso"
 NAMES = ("lbp-top", "mdmo", "lam", "flow-svm")
 VARIANTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "flow-svm, standardised": ("flow-svm", {"scaling": "standard"}),
+    f"flow-svm, {cells} cells, {how}": ("flow-svm", {"cells": str(cells), "scaling": scaling})
+    for cells in (8, 12, 16, 24, 32)
+    for how, scaling in (("px", "none"), ("standardised", "standard"))
 }
-"""Asked for by name: one thing changed, to see what keeps a model from carrying over."""
+"""Asked for by name: what keeps flow from carrying over, and how fine a grid it needs."""
 SEEDS = {name: 100 * i for i, name in enumerate(RENDERERS)}
 """Of the corpora: no two renderers are given one script."""
 

@@ -41,6 +41,7 @@ PARTS: dict[str, list[Trial]] = {
         Trial("lbp-top", "lbp-top"),
         Trial("mdmo", "mdmo"),
         Trial("flow-svm", "flow-svm"),
+        Trial("flow-svm, standardised", "flow-svm", {"scaling": "standard"}),
         Trial("lam, factor 6", "lam", LAM),
     ],
     "magnifiers": [

@@ -7,16 +7,13 @@ import numpy as np
 import pytest
 
 from mebench.synth.action_units import DRAWABLE
-from mebench.synth.camera import Camera
 from mebench.synth.renderers import RENDERERS, renderer
-from mebench.synth.script import ClipScript, HeadPose, PersonScript, Recording, UnitTrack
+from mebench.synth.script import PersonScript
 from mebench.synth.solid.muscles import UNITS
+from tests.test_synth_solid import SMALL, script, track
 
-CAMERA = Camera(320, 240, 200.0)
 SIDE, CELLS = 128, 16
 UNITS_OF_BOTH = sorted(DRAWABLE & UNITS)
-
-
 PEOPLE = 3
 MISTAKEN = {14: 20}
 """Both draw the corners of the mouth aside; of solid's dimple the portrait's stretched lips have a little more."""
@@ -26,30 +23,12 @@ MISTAKEN = {14: 20}
 def fields(name: str) -> dict[int, np.ndarray]:
     """The mean motion of each unit over a few people, (CELLS CELLS 2,), their features brought over one face's."""
     drawn = renderer(name)
-    sitters = [drawn.cast(PersonScript("casme2", 0, index), CAMERA) for index in range(PEOPLE)]
+    sitters = [drawn.cast(PersonScript("casme2", 0, index), SMALL) for index in range(PEOPLE)]
+    shown = {number: script(units=(track(number, 1.0),)) for number in UNITS_OF_BOTH}
     return {
-        number: np.mean([over_the_face(drawn.film(sitter, script(number)).truth()) for sitter in sitters], axis=0)
-        for number in UNITS_OF_BOTH
+        number: np.mean([over_the_face(drawn.film(sitter, acted).truth()) for sitter in sitters], axis=0)
+        for number, acted in shown.items()
     }
-
-
-def script(number: int) -> ClipScript:
-    none, course = np.zeros(3), np.array([0.0, 1.0, 0.0])
-    return ClipScript(
-        dataset="casme2",
-        seed=0,
-        index=0,
-        camera=CAMERA,
-        numbers=np.arange(3),
-        apex=1,
-        units=(UnitTrack(number, course, course),),
-        rest=(),
-        head=HeadPose(none, none, none, none, none, none),
-        gaze=np.zeros((3, 2)),
-        closure=none,
-        idle_px=0.0,
-        recording=Recording(np.ones(3), 0.0, 0.0, 90),
-    )
 
 
 def over_the_face(truth) -> np.ndarray:
@@ -64,8 +43,8 @@ def over_the_face(truth) -> np.ndarray:
 @cache
 def model_face() -> np.ndarray:
     """Inner landmarks (51, 2) of one person, 80 px wide in the middle of SIDE x SIDE px."""
-    sitter = renderer("portrait").cast(PersonScript("casme2", 0, 0), CAMERA)
-    inner = renderer("portrait").film(sitter, script(4)).truth().landmarks[0][17:].astype(float)
+    sitter = renderer("portrait").cast(PersonScript("casme2", 0, 0), SMALL)
+    inner = renderer("portrait").film(sitter, script()).truth().landmarks[0][17:].astype(float)
     return np.asarray((inner - inner.mean(axis=0)) / np.ptp(inner[:, 0]) * 80 + SIDE / 2, np.float32)
 
 
